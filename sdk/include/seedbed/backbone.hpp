@@ -1,0 +1,180 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "seedbed/export.hpp"
+#include "seedbed/module.hpp"
+#include "seedbed/run_context.hpp"
+#include "seedbed/types.hpp"
+
+namespace seedbed {
+
+/// How 8-bit RGB becomes what the network wants: value / scale, channel order, minus mean, over deviation.
+struct Normalisation {
+  std::array<double, 3> mean{0.485, 0.456, 0.406};  ///< in the network's channel order, after the division
+  std::array<double, 3> deviation{0.229, 0.224, 0.225};
+  double scale = 255.0;
+  bool bgr = false;
+};
+
+/// A feature map or token sequence that a backbone can hand out.
+struct TapInfo {
+  std::string name;                  ///< canonical: "stage1".."stage5", "block.-3", "final"
+  std::vector<std::string> aliases;  ///< the reference implementation's own names
+  std::int64_t channels = 0;
+  double stride_px = 0;              ///< nominal; 0 for sequences. Never used to compute sizes.
+  bool is_sequence = false;          ///< [N,L,D] instead of [N,D,h,w]
+};
+
+/// A place whose operation may be rewritten, listed before any forward pass.
+struct Site {
+  std::string name;   ///< the reference implementation's name, e.g. "features.3.squeeze_activation"
+  std::string kind;   ///< "activation" | "convolution" | "pooling" | "norm" | "attention" | "feed_forward" | "block"
+  std::int64_t depth = 0;     ///< position in order of execution
+  std::int64_t channels = 0;  ///< of its output
+};
+
+/// Replaces what happens at sites (DRS's suppression instead of a ReLU, attention rewriting).
+class SEEDBED_API SiteRewriter {
+ public:
+  virtual ~SiteRewriter();
+
+  /// The output to use at `site`. `original` computes what the backbone would have done with an input.
+  /// Called at every site; return original(input) where nothing is to change.
+  virtual at::Tensor rewrite(const Site& site, const at::Tensor& input,
+                             const std::function<at::Tensor(const at::Tensor&)>& original) = 0;
+};
+
+/// Settings of one convolution, as ATen takes them.
+struct ConvolutionShape {
+  std::vector<std::int64_t> stride, padding, dilation;
+  std::int64_t groups = 1;
+};
+
+/// Replaces how convolutions are computed, e.g. to give them another backward rule (PRM).
+class SEEDBED_API ConvolutionRule {
+ public:
+  virtual ~ConvolutionRule();
+  virtual at::Tensor convolve(const Site& site, const at::Tensor& input_nchw, const at::Tensor& weight,
+                              const at::Tensor& bias, const ConvolutionShape& shape) = 0;
+};
+
+/// One product inside an attention block: softmax(left . right^T) with weight `weight`.
+struct AttentionTerm {
+  char left = 'q';   ///< 'q', 'k', 'v' or 'i' (identity)
+  char right = 'k';
+  double weight = 1.0;
+};
+
+/// What to export from, and change in, some transformer blocks. Blocks count from 0; negative from the end.
+struct AttentionBlockPlan {
+  std::vector<std::int64_t> blocks;
+  std::vector<std::string> exports;     ///< of: q, k, v, raw, soft, output
+  std::string head_reduction = "none";  ///< "none" | "mean" | "max"
+  std::vector<AttentionTerm> terms;     ///< empty = the block's own q.k
+  at::Tensor external_ll;               ///< [L,L] or [N,L,L], added to the attention; undefined = none
+  bool residual = true;
+  bool feed_forward = true;
+};
+
+struct AttentionPlan {
+  std::vector<AttentionBlockPlan> blocks;
+};
+
+enum class ParameterMode { live, detached };
+enum class BatchNormMode { running, batch, batch_without_update };
+
+/// A pass that starts behind a tap instead of at the image (BAS).
+struct FromTap {
+  std::string tap;
+  at::Tensor value;
+};
+
+struct ForwardRequest {
+  at::Tensor images_nchw;            ///< [N,3,H,W] float32, normalised; undefined where `from` is set
+  std::optional<FromTap> from;
+  std::vector<std::string> keep;     ///< taps to return; empty = {"final"}
+  SiteRewriter* rewriter = nullptr;  ///< borrowed for the call
+  ConvolutionRule* convolution = nullptr;
+  AttentionPlan attention;
+  ParameterMode parameters = ParameterMode::live;
+  BatchNormMode batch_norm = BatchNormMode::running;
+  RunContext* run = nullptr;         ///< never null when the host calls; dropout draws from its generator
+};
+
+struct ForwardResult {
+  NamedTensors taps;       ///< by the names asked for
+  NamedTensors attention;  ///< "block.7.soft" [N,heads,L,L] or reduced [N,L,L]; "block.7.q" [N,heads,L,D/heads]
+};
+
+/// The text side of an image-text backbone.
+class SEEDBED_API TextTower {
+ public:
+  virtual ~TextTower();
+  /// Requires: at least one prompt. Ensures: [P,D] float32, L2-normalised, on the backbone's device.
+  virtual at::Tensor encode(const std::vector<std::string>& prompts, RunContext& run) = 0;
+};
+
+/// An image network that hands out named taps.
+///
+/// Lifetime: made by a registered factory; models share it by shared_ptr.
+/// Threads:  [one-at-a-time] per instance; instances may run in parallel.
+/// Gradient: follows the caller's mode; a tap carries a graph exactly where the caller wants gradients.
+class SEEDBED_API Backbone : public Module {
+ public:
+  ~Backbone() override;
+
+  virtual Normalisation normalisation() const = 0;
+
+  /// Every tap, in order of execution; the last one is "final".
+  virtual std::vector<TapInfo> taps() const = 0;
+
+  /// Every rewritable place, in order of execution, known before any forward pass.
+  virtual std::vector<Site> sites() const = 0;
+
+  /// Inputs are padded by the host to a multiple of this (a patch size); 1 = any size works.
+  virtual std::int64_t size_multiple_px() const { return 1; }
+
+  /// Smallest input side that gives a non-empty final tap.
+  virtual std::int64_t minimum_size_px() const { return 32; }
+
+  /// Requires: request.images_nchw or request.from; known tap names.
+  /// Ensures:  exactly the taps asked for, float32, on the input's device, request's tensors unchanged; the identity
+  ///           rewriter changes nothing; a pass from a tap equals the whole pass.
+  /// Throws:   UserError for an unknown tap (with the nearest name) or an input that is too small.
+  virtual ForwardResult forward(const ForwardRequest& request) = 0;
+
+  /// A copy with its own parameters (EMA teachers); same values, same mode.
+  virtual std::shared_ptr<Backbone> clone() const = 0;
+
+  /// Maps reference names (torchvision, timm, OpenAI, the authors) to this module and loads them.
+  /// Default: load_state with the names as they are.
+  virtual StateReport load_weights(const NamedTensors& tensors);
+
+  /// The reference implementation's classifier on top of "final", where the weights hold one: [N,classes] logits.
+  /// Default: throws UserError (this backbone has no classifier of its own).
+  virtual at::Tensor reference_logits(const at::Tensor& final_tap);
+
+  virtual TextTower* text_tower() { return nullptr; }
+
+ protected:
+  Backbone() = default;
+};
+
+/// The tap `name` (canonical, alias, or negative block) of `backbone`. Throws: UserError with the nearest name.
+SEEDBED_API TapInfo find_tap(const Backbone& backbone, std::string_view name);
+
+/// `images_hwc` [N,H,W,3] uint8 RGB -> [N,3,H,W] float32 as `normalisation` says.
+SEEDBED_API at::Tensor normalise_images(const at::Tensor& images_nhwc, const Normalisation& normalisation);
+
+}  // namespace seedbed

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "seedbed/export.hpp"
+
+namespace seedbed::kernels {
+
+/// Settings of the pixel-adaptive filters. PAMR (1-stage-wseg) is the ancestor, PAR (AFA, ToCo) squares the colour
+/// term and adds a distance term.
+struct PixelAdaptiveOptions {
+  std::vector<std::int64_t> dilations{1, 2, 4, 8, 12, 24};
+  std::int64_t iterations = 10;
+  bool par = false;            ///< false = PAMR
+  double colour_weight = 0.1;  ///< PAMR 0.1, PAR 0.3: the deviation's factor in the denominator
+  double distance_weight = 0.01;  ///< PAR only: factor of the distance softmax
+  bool renormalise = false;    ///< PAR only: divide the weights by their sum (1.01) so planes keep their scale
+};
+
+/// Refines planes by image similarity without materialising neighbour copies.
+///
+/// images_nchw [N,3,H,W] float32 of any range; planes_nphw [N,P,H,W] float32 (already at image size).
+/// Ensures: [N,P,H,W] float32. Threads: runs on LibTorch's pool; [any-thread]. Gradient: none.
+/// Cost: two P planes and one weight tensor [8 * dilations, H, W] an image.
+SEEDBED_API at::Tensor pixel_adaptive_refine(const at::Tensor& images_nchw, const at::Tensor& planes_nphw,
+                                             const PixelAdaptiveOptions& options);
+
+}  // namespace seedbed::kernels

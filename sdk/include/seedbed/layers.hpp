@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+
+#include "seedbed/backbone.hpp"
+#include "seedbed/export.hpp"
+#include "seedbed/module.hpp"
+
+/// A handful of layers. Parameter names are PyTorch's (`weight`, `bias`, `running_mean` ...), initial values are
+/// PyTorch's defaults drawn from the given generator (Kaiming uniform with a = sqrt(5); see torch.nn.Linear).
+namespace seedbed {
+
+struct Conv2dOptions {
+  std::int64_t in_channels = 0;
+  std::int64_t out_channels = 0;
+  std::int64_t kernel = 1;
+  std::int64_t stride = 1;
+  std::int64_t padding = 0;
+  std::int64_t dilation = 1;
+  std::int64_t groups = 1;
+  bool bias = true;
+};
+
+class SEEDBED_API Conv2d : public Module {
+ public:
+  Conv2d(const Conv2dOptions& options, const at::Generator& generator);
+  at::Tensor forward(const at::Tensor& input_nchw, ParameterMode mode = ParameterMode::live) const;
+  ConvolutionShape shape() const;
+  const Conv2dOptions options;
+  at::Tensor weight;  ///< [out, in / groups, k, k]
+  at::Tensor bias;    ///< [out]; undefined without bias
+};
+
+class SEEDBED_API Linear : public Module {
+ public:
+  Linear(std::int64_t in_features, std::int64_t out_features, bool with_bias, const at::Generator& generator);
+  at::Tensor forward(const at::Tensor& input, ParameterMode mode = ParameterMode::live) const;
+  at::Tensor weight;  ///< [out, in]
+  at::Tensor bias;    ///< [out]; undefined without bias
+};
+
+class SEEDBED_API BatchNorm2d : public Module {
+ public:
+  explicit BatchNorm2d(std::int64_t channels, double epsilon = 1e-5, double momentum = 0.1);
+  at::Tensor forward(const at::Tensor& input_nchw, BatchNormMode mode, ParameterMode parameters = ParameterMode::live);
+  at::Tensor weight, bias, running_mean, running_var, num_batches_tracked;
+
+ private:
+  double epsilon_;
+  double momentum_;
+};
+
+class SEEDBED_API GroupNorm : public Module {
+ public:
+  GroupNorm(std::int64_t groups, std::int64_t channels, double epsilon = 1e-5);
+  at::Tensor forward(const at::Tensor& input_nchw, ParameterMode mode = ParameterMode::live) const;
+  at::Tensor weight, bias;
+
+ private:
+  std::int64_t groups_;
+  double epsilon_;
+};
+
+class SEEDBED_API LayerNorm : public Module {
+ public:
+  explicit LayerNorm(std::int64_t width, double epsilon = 1e-5);
+  at::Tensor forward(const at::Tensor& input, ParameterMode mode = ParameterMode::live) const;
+  at::Tensor weight, bias;
+
+ private:
+  std::int64_t width_;
+  double epsilon_;
+};
+
+/// Zeroes elements (or whole channels) in training mode, drawing from the generator it is given and from no other.
+class SEEDBED_API Dropout : public Module {
+ public:
+  Dropout(double probability, bool whole_channels);
+  at::Tensor forward(const at::Tensor& input, const at::Generator& generator) const;
+
+ private:
+  double probability_;
+  bool whole_channels_;
+};
+
+/// Multi-head self-attention with one joint projection, as ViT has it. Parameters: `qkv.weight`, `proj.weight` ...
+class SEEDBED_API SelfAttention : public Module {
+ public:
+  SelfAttention(std::int64_t width, std::int64_t heads, bool qkv_bias, const at::Generator& generator);
+
+  /// What an AttentionBlockPlan asked for, by export name ("q", "soft" ...).
+  struct Output {
+    at::Tensor tokens_nld;
+    NamedTensors exports;
+  };
+  /// `plan` may be null: then LibTorch's fused kernel is used.
+  Output forward(const at::Tensor& tokens_nld, const AttentionBlockPlan* plan,
+                 ParameterMode mode = ParameterMode::live) const;
+
+ private:
+  std::int64_t heads_;
+  std::shared_ptr<Linear> qkv_;
+  std::shared_ptr<Linear> proj_;
+};
+
+/// `tensor` as it is, or cut from the graph, as the request says.
+SEEDBED_API at::Tensor in_mode(const at::Tensor& tensor, ParameterMode mode);
+
+}  // namespace seedbed

@@ -1,0 +1,51 @@
+# The rooms' libraries, and the precompiled header that everything on tensors shares.
+include_guard(GLOBAL)
+include(SeedbedWarnings)
+
+option(SEEDBED_PCH "Precompile ATen's headers" ON)
+
+# One owner, reused by rooms, plugins and tests. GCC ignores a header compiled with other flags, -fPIE in place of
+# -fPIC included, and says so only under -Winvalid-pch, which is an error in the presets.
+if(SEEDBED_PCH)
+  file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/generated/torch_pch.cpp" CONTENT "// Owns the precompiled header.\n")
+  add_library(seedbed_torch_pch OBJECT "${CMAKE_BINARY_DIR}/generated/torch_pch.cpp")
+  target_link_libraries(seedbed_torch_pch PRIVATE Seedbed::torch)
+  target_compile_options(seedbed_torch_pch PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+  target_precompile_headers(
+    seedbed_torch_pch PRIVATE <algorithm> <cstdint> <filesystem> <functional> <map> <memory> <optional> <span>
+                              <string> <string_view> <vector> <ATen/ATen.h>)
+endif()
+
+# Compiles the target with ATen's headers precompiled; it must link Seedbed::torch, by Seedbed::sdk for instance.
+function(seedbed_use_torch_pch target)
+  if(TARGET seedbed_torch_pch)
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+    target_precompile_headers(${target} REUSE_FROM seedbed_torch_pch)
+  endif()
+endfunction()
+
+# seedbed_add_library(<room> SOURCES ... [HEADERS ...] [PUBLIC deps...] [PRIVATE deps...] [TORCH])
+#
+# Makes the static library seedbed_<room>, alias Seedbed::<room>. Headers are included by their path below host/
+# ("dataset/dataset.hpp"). TORCH: a room of the worker, on tensors; without it the room may serve `seedbed`.
+function(seedbed_add_library room)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "SOURCES;HEADERS;PUBLIC;PRIVATE")
+  seedbed_refuse_unparsed(seedbed_add_library "${arg_UNPARSED_ARGUMENTS}")
+  set(target seedbed_${room})
+  add_library(${target} STATIC ${arg_SOURCES} ${arg_HEADERS})
+  add_library(Seedbed::${room} ALIAS ${target})
+  target_include_directories(${target} PUBLIC "${PROJECT_SOURCE_DIR}/host")
+  target_link_libraries(${target} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+  seedbed_enable_warnings(${target})
+  if(arg_TORCH)
+    target_link_libraries(${target} PUBLIC Seedbed::sdk)
+    seedbed_use_torch_pch(${target})
+    seedbed_refuse_fast_math(${target})
+  endif()
+endfunction()
+
+function(seedbed_refuse_unparsed function unparsed)
+  if(unparsed)
+    message(FATAL_ERROR "${function} does not know these arguments: `${unparsed}`.")
+  endif()
+endfunction()

@@ -1,0 +1,44 @@
+# seedbed_add_test(<name> SOURCES ... [LINK ...] [LABELS ...] [ENVIRONMENT VAR=value ...] [TIMEOUT seconds]
+#                  [DEPENDS targets...] [TORCH] [SERIAL] [NO_MAIN])
+#
+# One GoogleTest program, one ctest entry of the same name (label `fast` unless others are given). TORCH: it includes
+# LibTorch, links Seedbed::sdk and uses the precompiled header. DEPENDS: what it loads or starts without linking it.
+# SERIAL: not beside other tests. NO_MAIN: the sources bring their own main().
+include_guard(GLOBAL)
+find_package(GTest REQUIRED)
+
+function(seedbed_add_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH;SERIAL;NO_MAIN" "TIMEOUT" "SOURCES;LINK;LABELS;ENVIRONMENT;DEPENDS")
+  seedbed_refuse_unparsed(seedbed_add_test "${arg_UNPARSED_ARGUMENTS}")
+  add_executable(${name} ${arg_SOURCES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  target_link_libraries(${name} PRIVATE ${arg_LINK} GTest::gmock)
+  if(arg_NO_MAIN)
+    target_link_libraries(${name} PRIVATE GTest::gtest)
+  else()
+    target_link_libraries(${name} PRIVATE GTest::gtest_main)
+  endif()
+  seedbed_enable_warnings(${name})
+  if(arg_TORCH)
+    target_link_libraries(${name} PRIVATE Seedbed::sdk)
+    # GCC silently ignores a header precompiled with -fPIC in an executable compiled with -fPIE.
+    set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${name} PRIVATE -fPIC)
+    seedbed_use_torch_pch(${name})
+  endif()
+  if(arg_DEPENDS)
+    add_dependencies(${name} ${arg_DEPENDS})
+  endif()
+
+  # The XML report lets `./dev test` count cases instead of programs.
+  add_test(NAME ${name} COMMAND ${name} "--gtest_output=xml:${CMAKE_BINARY_DIR}/test-reports/gtest/${name}.xml")
+  if(NOT arg_LABELS)
+    set(arg_LABELS fast)
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  set_tests_properties(
+    ${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} ENVIRONMENT "${arg_ENVIRONMENT}"
+                       RUN_SERIAL ${arg_SERIAL} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+endfunction()

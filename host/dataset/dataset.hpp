@@ -1,0 +1,85 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+// Data sets as lists of images with roles; no pixels are decoded here (see host/images), so both programs use it.
+namespace seedbed::dataset {
+
+using Json = nlohmann::ordered_json;
+
+/// What of an image can be opened; each kind is counted in the ledger under this name.
+enum class Content { image, image_labels, mask, side };
+
+/// Classes after the protocol's remapping.
+struct ClassTable {
+  std::vector<std::string> names;                  ///< C foreground names; label c is names[c - 1]
+  std::array<std::uint8_t, 256> label_of_value{};  ///< mask file's value -> label (0..C, 255 ignore)
+  std::array<bool, 256> known_value{};             ///< values a mask may hold; others are an error
+  std::int64_t num_classes() const { return static_cast<std::int64_t>(names.size()); }
+};
+
+/// Where one image's content lies. Procedural data sets have no paths.
+struct ImageEntry {
+  std::string id;
+  std::filesystem::path image;
+  std::filesystem::path mask;                                 ///< "" where there is none
+  std::map<std::string, std::filesystem::path> side;          ///< by side input name
+  std::optional<std::vector<std::int64_t>> image_labels;      ///< labels 1..C, sorted; nullopt: taken from the mask
+  std::int64_t index = 0;                                     ///< procedural data sets: which scene
+};
+
+/// A resolved role: its images in the order of its list.
+struct Role {
+  std::string name;
+  std::vector<std::string> image_ids;
+  bool has_masks = false;
+};
+
+class Dataset {
+ public:
+  /// Opens the data set that a resolved `[dataset]` table describes: reads lists, classes and label files, no image.
+  /// `images_limit` > 0 keeps the first N images of each role.
+  /// Throws: UserErrors naming each missing or malformed list, class or label file with line numbers.
+  static std::shared_ptr<const Dataset> open(const Json& table, std::int64_t images_limit = 0);
+
+  virtual ~Dataset() = default;
+
+  virtual std::string kind() const = 0;  ///< "scenes" | "voc" | "folder"
+  virtual const ClassTable& classes() const = 0;
+  virtual const std::vector<Role>& roles() const = 0;
+
+  /// Throws: UserError with the nearest role.
+  const Role& role(std::string_view name) const;
+
+  /// Throws: UserError for an image that no role lists.
+  virtual const ImageEntry& entry(std::string_view image_id) const = 0;
+
+  /// Image-level labels 1..C; scenes and `labels = "masks"` compute them. nullopt where only the decoded mask tells
+  /// (host/images then reads it).
+  virtual std::optional<std::vector<std::int64_t>> image_labels(std::string_view image_id) const = 0;
+
+  /// Digest of the named content of these images, in this order: what enters a stage's key.
+  /// Files' digests come from the per-user cache. `side` names the side input for Content::side.
+  virtual std::string digest(const std::vector<std::string>& image_ids, Content content,
+                             std::string_view side = {}) const = 0;
+
+  /// The resolved table this was opened from.
+  virtual const Json& table() const = 0;
+};
+
+/// What `[dataset]` may hold, checked by `open`; used by the study room for key checks and nearest names.
+/// Keys that are legal for `kind`. Throws: UserError for an unknown kind, with the nearest one.
+std::vector<std::string> legal_keys(std::string_view kind);
+const std::vector<std::string>& dataset_kinds();
+
+}  // namespace seedbed::dataset

@@ -10,6 +10,7 @@ if(SEEDBED_PCH)
   file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/generated/torch_pch.cpp" CONTENT "// Owns the precompiled header.\n")
   add_library(seedbed_torch_pch OBJECT "${CMAKE_BINARY_DIR}/generated/torch_pch.cpp")
   target_link_libraries(seedbed_torch_pch PRIVATE Seedbed::torch)
+  seedbed_enable_warnings(seedbed_torch_pch)  # -Wpedantic changes predefined macros, so it must agree
   target_compile_options(seedbed_torch_pch PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
   target_precompile_headers(
     seedbed_torch_pch PRIVATE <algorithm> <cstdint> <filesystem> <functional> <map> <memory> <optional> <span>

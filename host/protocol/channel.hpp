@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -41,6 +42,7 @@ class Channel {
  private:
   int descriptor_;
   std::string buffer_;
+  std::mutex sending_;
 };
 
 }  // namespace seedbed::protocol

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -80,7 +81,7 @@ struct GroupRequest {
   std::string device = "cpu";  ///< "cpu" | "cuda:0"
   std::int64_t threads = 1;
   std::int64_t memory_limit_bytes = 0;  ///< 0 = none
-  std::int64_t attempt = 0;    ///< row of `attempts` is made by the supervisor from this number
+  std::map<std::string, std::int64_t> attempts;  ///< stage key -> number of its row in `attempts`
 };
 
 /// One number. The convention of a metric is part of its name.
@@ -136,6 +137,16 @@ struct StageResult {
   std::int64_t attempt = 0;
 };
 
+void to_json(Json& json, const StageInput& value);
+void from_json(const Json& json, StageInput& value);
+void to_json(Json& json, const Metric& value);
+void from_json(const Json& json, Metric& value);
+void to_json(Json& json, const Curve& value);
+void from_json(const Json& json, Curve& value);
+void to_json(Json& json, const LedgerEntry& value);
+void from_json(const Json& json, LedgerEntry& value);
+void to_json(Json& json, const ArtefactFile& value);
+void from_json(const Json& json, ArtefactFile& value);
 void to_json(Json& json, const MethodBinding& value);
 void from_json(const Json& json, MethodBinding& value);
 void to_json(Json& json, const StageSpec& value);

@@ -3,9 +3,11 @@
 #
 # One GoogleTest program, one ctest entry of the same name (label `fast` unless others are given). TORCH: it includes
 # LibTorch, links Seedbed::sdk and uses the precompiled header. DEPENDS: what it loads or starts without linking it.
-# SERIAL: not beside other tests. NO_MAIN: the sources bring their own main().
+# SERIAL: not beside other tests. NO_MAIN: the sources bring their own main(). A test that maps LibTorch, itself or by
+# the worker it starts, gets the label `torch` as well: the thread sanitizer leaves those out.
 include_guard(GLOBAL)
 find_package(GTest REQUIRED)
+add_custom_target(tests_without_torch COMMENT "")
 
 function(seedbed_add_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH;SERIAL;NO_MAIN" "TIMEOUT" "SOURCES;LINK;LABELS;ENVIRONMENT;DEPENDS")
@@ -29,6 +31,12 @@ function(seedbed_add_test name)
   if(arg_DEPENDS)
     add_dependencies(${name} ${arg_DEPENDS})
   endif()
+  if(arg_TORCH OR seedbed-worker IN_LIST arg_DEPENDS)
+    set(maps_torch torch)
+  else()
+    set(maps_torch "")
+    add_dependencies(tests_without_torch ${name})
+  endif()
 
   # The XML report lets `./dev test` count cases instead of programs.
   add_test(NAME ${name} COMMAND ${name} "--gtest_output=xml:${CMAKE_BINARY_DIR}/test-reports/gtest/${name}.xml")
@@ -39,6 +47,6 @@ function(seedbed_add_test name)
     set(arg_TIMEOUT 120)
   endif()
   set_tests_properties(
-    ${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} ENVIRONMENT "${arg_ENVIRONMENT}"
+    ${name} PROPERTIES LABELS "${arg_LABELS};${maps_torch}" TIMEOUT ${arg_TIMEOUT} ENVIRONMENT "${arg_ENVIRONMENT}"
                        RUN_SERIAL ${arg_SERIAL} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
 endfunction()

@@ -1,0 +1,433 @@
+#include "plan/cell_planner.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "plan/stage_keys.hpp"
+#include "protocol/revisions.hpp"
+#include "seedbed/error.hpp"
+
+namespace seedbed::plan {
+
+using protocol::MethodBinding;
+using protocol::StageType;
+
+Json StageTable::key_parts(const Draft& draft, const Cell& cell) {
+  const dataset::Dataset& data = *plan_.datasets[cell.dataset];
+  const std::string policy = cell.execution.value("key_policy", "revision");
+  Json parts{{"type", name_of(draft.type)},
+             {"operation", draft.operation},
+             {"host_revision", protocol::host_revision(draft.type, draft.operation)},
+             {"methods", Json::object()},
+             {"settings", draft.settings},
+             {"inputs", Json::object()},
+             {"images", digests_.images(data, draft.image_ids, draft.contents)},
+             {"classes", digests_.classes(data)}};
+  for (const auto& [slot, binding] : draft.methods) {
+    parts["methods"][slot] = bindings_.key_part(binding, policy == "binary");
+  }
+  for (const auto& [name, stage] : draft.inputs) parts["inputs"][name] = plan_.stages[stage].spec.key;
+  if (draft.draws_numbers) parts["random_seed"] = cell.random_seed;
+  if (draft.computes_floats) {
+    parts["threads"] = cell.execution.at("threads");
+    parts["memory_layout"] = cell.execution.value("memory_layout", "contiguous");
+  }
+  return parts;
+}
+
+std::size_t StageTable::add(Draft draft, const Cell& cell) {
+  Json parts = key_parts(draft, cell);
+  const std::string key = stage_key(parts);
+  if (const auto known = by_key_.find(key); known != by_key_.end()) {
+    PlannedStage& stage = plan_.stages[known->second];
+    stage.keep_requested = stage.keep_requested || draft.keep;
+    return known->second;
+  }
+  PlannedStage stage;
+  stage.dataset = cell.dataset;
+  stage.device = cell.execution.value("device", "cpu");
+  stage.threads = cell.execution.at("threads").get<std::int64_t>();
+  stage.keep_requested = draft.keep;
+  protocol::StageSpec& spec = stage.spec;
+  spec.key = key;
+  spec.type = draft.type;
+  spec.operation = draft.operation;
+  spec.node = draft.node;
+  spec.role = draft.role;
+  spec.image_ids = std::move(draft.image_ids);
+  spec.methods = std::move(draft.methods);
+  spec.settings = std::move(draft.settings);
+  if (draft.draws_numbers) spec.random_seed = cell.random_seed;
+  for (const auto& [name, input] : draft.inputs) {
+    spec.inputs.push_back({name, plan_.stages[input].spec.key});
+    stage.inputs.push_back(input);
+  }
+  store::StageRecord& record = stage.record;
+  record.key = key;
+  record.type = spec.type;
+  record.operation = spec.operation;
+  record.node = spec.node;
+  record.role = spec.role;
+  record.label = std::string(name_of(spec.type)) + " " + spec.node + " on " + spec.role;
+  record.key_parts = std::move(parts);
+  record.random_seed = spec.random_seed;
+  record.inputs = spec.inputs;
+  record.methods = spec.methods;
+  record.num_images = static_cast<std::int64_t>(spec.image_ids.size());
+  record.images_limit = cell.images_limit;
+  plan_.stages.push_back(std::move(stage));
+  by_key_[key] = plan_.stages.size() - 1;
+  return plan_.stages.size() - 1;
+}
+
+namespace {
+
+using Draft = StageTable::Draft;
+
+// Maps of a node on the images of a role; `role` may be a larger one whose images contain them.
+struct MapSource {
+  std::size_t stage = 0;
+  bool has_background = false;
+  bool is_labels = false;
+};
+
+class CellPlanner {
+ public:
+  CellPlanner(const Json& resolved, const StageTable::Cell& cell, StageTable& table)
+      : resolved_(resolved), cell_(cell), table_(table), data_(*table.plan().datasets[cell.dataset]) {
+    find_roles();
+  }
+
+  std::vector<store::CellStage> plan() {
+    bind_methods();
+    for (const Json& role : resolved_.at("score").at("roles")) {
+      for (const Json& target : resolved_.at("score").at("targets")) score_target(target, role);
+    }
+    keep_what_was_asked_for();
+    return stages_;
+  }
+
+ private:
+  void find_roles();
+  void bind_methods();
+  void keep_what_was_asked_for();
+  void score_target(const std::string& target, const std::string& role);
+  void score_predictions(const std::string& role);
+  void score_maps(const std::string& target, const std::string& node, const std::string& role);
+
+  std::size_t fit_generator();
+  std::size_t fit_refiner(std::size_t index);
+  std::size_t fit_segmenter();
+  MapSource seeds(const std::string& role);
+  MapSource refined(std::size_t count, const std::string& role);
+  MapSource node_maps(const std::string& node, const std::string& role);
+  std::size_t add_refinement(const Json& entry, const MethodBinding& binding, MapSource input, const std::string& node,
+                             const std::string& role, std::optional<std::size_t> checkpoint);
+  std::size_t labels(const std::string& node, const std::string& role);
+  MapSource prediction(const Json& entry, const std::string& role);
+  std::size_t choose(const std::string& node);
+
+  Json rule_settings(bool maps_have_background) const;
+  void add_score(Draft draft, const std::string& purpose);
+  Draft draft(StageType type, std::string operation, std::string node, const std::string& role) const;
+  std::vector<std::string> shown(const MethodBinding& binding, bool with_image_labels) const;
+  std::string covering_role(const std::string& role) const;
+  bool has(const char* table) const { return resolved_.contains(table); }
+  std::size_t num_refiners() const { return has("refiners") ? resolved_.at("refiners").size() : 0; }
+  std::string refiner_name(std::size_t index) const { return resolved_.at("refiners").at(index).at("name"); }
+
+  const Json& resolved_;
+  const StageTable::Cell& cell_;
+  StageTable& table_;
+  const dataset::Dataset& data_;
+  std::vector<std::string> per_image_roles_;  // every role that a per-image stage of this cell may serve
+  std::optional<MethodBinding> backbone_, generator_;
+  std::vector<MethodBinding> refiners_;
+  std::map<std::string, MethodBinding> segmenter_;  // "backbone", "head", "strategy", "loss.NAME"
+  std::vector<store::CellStage> stages_;
+};
+
+void CellPlanner::find_roles() {
+  for (const Json& role : resolved_.at("score").at("roles")) per_image_roles_.push_back(role);
+  if (has("segmenter") && resolved_.at("segmenter").value("labels", "pseudo_labels") == "pseudo_labels") {
+    per_image_roles_.push_back("train");
+  }
+}
+
+void CellPlanner::bind_methods() {
+  Bindings& bindings = table_.bindings();
+  if (has("backbone")) backbone_ = bindings.bind(resolved_.at("backbone"));
+  if (has("seed_generator")) generator_ = bindings.bind(resolved_.at("seed_generator"));
+  for (std::size_t i = 0; i < num_refiners(); ++i) refiners_.push_back(bindings.bind(resolved_.at("refiners")[i]));
+  if (!has("segmenter")) return;
+  const Json& segmenter = resolved_.at("segmenter");
+  for (const char* part : {"backbone", "head", "strategy"}) segmenter_[part] = bindings.bind(segmenter.at(part));
+  for (const Json& loss : segmenter.at("loss")) {
+    segmenter_["loss." + loss.at("name").get<std::string>()] = bindings.bind(loss);
+  }
+}
+
+Draft CellPlanner::draft(StageType type, std::string operation, std::string node, const std::string& role) const {
+  Draft draft;
+  draft.type = type;
+  draft.operation = std::move(operation);
+  draft.node = std::move(node);
+  draft.role = role;
+  draft.image_ids = data_.role(role).image_ids;
+  draft.contents = {"image"};
+  return draft;
+}
+
+// What of the images a method sees: the image, and what its manifest declares.
+std::vector<std::string> CellPlanner::shown(const MethodBinding& binding, bool with_image_labels) const {
+  const Supervision& supervision = table_.bindings().manifest_of(binding).supervision;
+  std::vector<std::string> contents{"image"};
+  if (with_image_labels) contents.push_back("image_labels");
+  if (supervision.labels.contains("masks")) contents.push_back("mask");
+  for (const std::string& side : supervision.side_inputs) contents.push_back("side:" + side);
+  return contents;
+}
+
+// Artefacts are per image, so a role whose images lie within another's needs no run of its own.
+std::string CellPlanner::covering_role(const std::string& role) const {
+  const std::vector<std::string>& own = data_.role(role).image_ids;
+  std::string covering = role;
+  std::size_t most = own.size();
+  for (const std::string& candidate : per_image_roles_) {
+    const std::vector<std::string>& ids = data_.role(candidate).image_ids;
+    if (ids.size() <= most) continue;
+    const std::set<std::string> members(ids.begin(), ids.end());
+    const bool contains = std::all_of(own.begin(), own.end(), [&](const auto& id) { return members.contains(id); });
+    if (contains) {
+      covering = candidate;
+      most = ids.size();
+    }
+  }
+  return covering;
+}
+
+std::size_t CellPlanner::fit_generator() {
+  Draft fit = draft(StageType::fit, "seed_generator", "seed_generator", "train");
+  fit.contents = shown(*generator_, true);
+  fit.methods = {{"generator", *generator_}};
+  if (backbone_) fit.methods["backbone"] = *backbone_;
+  fit.settings = resolved_.at("seed_generator").at("train");
+  fit.draws_numbers = true;
+  return table_.add(std::move(fit), cell_);
+}
+
+MapSource CellPlanner::seeds(const std::string& role) {
+  const Json& table = resolved_.at("seed_generator");
+  Draft map = draft(StageType::map, "seeds", "seeds", covering_role(role));
+  map.settings = table.at("localise");
+  map.contents = shown(*generator_, map.settings.value("labels", "given") == "given");
+  map.methods = {{"generator", *generator_}};
+  if (backbone_) map.methods["backbone"] = *backbone_;
+  if (table.contains("train")) map.inputs.emplace_back("checkpoint", fit_generator());
+  map.draws_numbers = table_.bindings().has_trait(*generator_, "random");
+  return {table_.add(std::move(map), cell_), false, false};
+}
+
+std::size_t CellPlanner::fit_refiner(std::size_t index) {
+  const Json& entry = resolved_.at("refiners")[index];
+  Draft fit = draft(StageType::fit, "refiner", refiner_name(index), "train");
+  fit.contents = shown(refiners_[index], true);
+  fit.methods = {{"refiner", refiners_[index]}};
+  if (backbone_) fit.methods["backbone"] = *backbone_;
+  fit.settings = entry.at("train");
+  fit.settings["labels"] = entry.value("labels", Json::object());
+  fit.inputs.emplace_back("maps", refined(index, "train").stage);
+  fit.draws_numbers = true;
+  return table_.add(std::move(fit), cell_);
+}
+
+std::size_t CellPlanner::add_refinement(const Json& entry, const MethodBinding& binding, MapSource input,
+                                        const std::string& node, const std::string& role,
+                                        std::optional<std::size_t> checkpoint) {
+  Draft map = draft(StageType::map, "refine", node, covering_role(role));
+  map.contents = shown(binding, true);
+  map.methods = {{"refiner", binding}};
+  if (backbone_ && checkpoint) map.methods["backbone"] = *backbone_;
+  map.settings = {{"background", entry.value("background", Json(nullptr))}};
+  map.inputs.emplace_back("maps", input.stage);
+  if (checkpoint) map.inputs.emplace_back("checkpoint", *checkpoint);
+  map.draws_numbers = table_.bindings().has_trait(binding, "random");
+  map.keep = entry.value("keep", "none") == "file";
+  return table_.add(std::move(map), cell_);
+}
+
+// The maps behind the first `count` refiners.
+MapSource CellPlanner::refined(std::size_t count, const std::string& role) {
+  MapSource source = seeds(role);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Json& entry = resolved_.at("refiners")[i];
+    std::optional<std::size_t> checkpoint;
+    if (entry.contains("train")) checkpoint = fit_refiner(i);
+    const MapType& gives = table_.bindings().manifest_of(refiners_[i]).gives;
+    const bool background_added = entry.contains("background") && !entry.at("background").is_null();
+    const bool had_background = source.has_background || background_added;
+    source.stage = add_refinement(entry, refiners_[i], source, refiner_name(i), role, checkpoint);
+    source.has_background = gives.background == "present" || (gives.background == "same" && had_background);
+    source.is_labels = gives.form == "labels";
+  }
+  return source;
+}
+
+MapSource CellPlanner::node_maps(const std::string& node, const std::string& role) {
+  if (node == "seeds") return seeds(role);
+  if (node == "pseudo_labels") return refined(num_refiners(), role);
+  for (std::size_t i = 0; i < num_refiners(); ++i) {
+    if (refiner_name(i) == node) return refined(i + 1, role);
+  }
+  throw ContractError("study", "score targets are nodes of the cell", "seeds, pseudo_labels or a refiner",
+                      "`" + node + "`");
+}
+
+std::size_t CellPlanner::choose(const std::string& node) {
+  const Json& choose = resolved_.at("pseudo_label").at("background").at("choose");
+  const std::string role = choose.at("on");
+  const MapSource maps = node_maps(node, role);
+  Draft draft_ = draft(StageType::choose, "threshold", node, role);
+  draft_.contents = {"mask"};
+  draft_.settings = choose;
+  draft_.settings["rule"] = resolved_.at("pseudo_label").at("background").at("rule");
+  draft_.inputs.emplace_back("maps", maps.stage);
+  draft_.computes_floats = false;
+  return table_.add(std::move(draft_), cell_);
+}
+
+// The rule as the label stage gets it; a chosen value comes through its input "chosen".
+Json CellPlanner::rule_settings(bool maps_have_background) const {
+  if (maps_have_background || !has("pseudo_label")) return Json{{"rule", "argmax"}};
+  return resolved_.at("pseudo_label").at("background");
+}
+
+std::size_t CellPlanner::labels(const std::string& node, const std::string& role) {
+  const MapSource maps = node_maps(node, role);
+  if (maps.is_labels) return maps.stage;
+  Draft map = draft(StageType::map, "label", node == "seeds" ? "seed_labels" : node, covering_role(role));
+  map.settings = rule_settings(maps.has_background);
+  map.inputs.emplace_back("maps", maps.stage);
+  if (map.settings.contains("choose")) map.inputs.emplace_back("chosen", choose(node));
+  map.contents = {};
+  return table_.add(std::move(map), cell_);
+}
+
+std::size_t CellPlanner::fit_segmenter() {
+  const Json& segmenter = resolved_.at("segmenter");
+  const bool from_masks = segmenter.value("labels", "pseudo_labels") == "masks";
+  Draft fit = draft(StageType::fit, "segmenter", "segmenter", "train");
+  if (from_masks) fit.contents.push_back("mask");
+  fit.methods = segmenter_;
+  fit.settings = segmenter.at("train");
+  fit.settings["label_source"] = from_masks ? "masks" : "pseudo_labels";
+  fit.settings["losses"] = Json::array();
+  for (const Json& loss : segmenter.at("loss")) {
+    fit.settings["losses"].push_back({{"name", loss.at("name")}, {"weight", loss.at("weight")}});
+  }
+  if (!from_masks) fit.inputs.emplace_back("labels", labels("pseudo_labels", "train"));
+  fit.draws_numbers = true;
+  return table_.add(std::move(fit), cell_);
+}
+
+MapSource CellPlanner::prediction(const Json& entry, const std::string& role) {
+  Draft map = draft(StageType::map, "predict", "segmenter", covering_role(role));
+  map.methods = segmenter_;
+  map.settings = entry;
+  map.settings.erase("refiners");
+  map.settings.erase("name");
+  map.settings["losses"] = Json::array();
+  map.inputs.emplace_back("checkpoint", fit_segmenter());
+  MapSource source{table_.add(std::move(map), cell_), true, false};
+  for (const Json& refiner : entry.value("refiners", Json::array())) {
+    const MethodBinding binding = table_.bindings().bind(refiner);
+    const std::string node = refiner.value("name", binding.id);
+    source.stage = add_refinement(refiner, binding, source, node, role, std::nullopt);
+    source.is_labels = table_.bindings().manifest_of(binding).gives.form == "labels";
+  }
+  return source;
+}
+
+void CellPlanner::add_score(Draft draft, const std::string& purpose) {
+  draft.computes_floats = false;
+  const std::size_t stage = table_.add(std::move(draft), cell_);
+  stages_.push_back({table_.plan().stages[stage].spec.key, purpose});
+}
+
+// The sweep over all thresholds (its best value is an oracle), and the study's own rule.
+void CellPlanner::score_maps(const std::string& target, const std::string& node, const std::string& role) {
+  const MapSource maps = node_maps(node, role);
+  const std::string void_rule = resolved_.at("score").value("void", "background");
+  const std::string at_role = target + "@" + role;
+  if (!maps.is_labels && !maps.has_background) {
+    Draft sweep = draft(StageType::score, "sweep", target, role);
+    sweep.contents = {"mask"};
+    sweep.settings = {{"target", target}, {"background", "threshold"}};
+    sweep.inputs.emplace_back("maps", maps.stage);
+    add_score(std::move(sweep), "sweep:" + at_role);
+  }
+  if (!has("pseudo_label") && !maps.is_labels && !maps.has_background) return;
+  Draft score = draft(StageType::score, "labels", target, role);
+  score.contents = {"mask"};
+  const Json rule = maps.is_labels ? Json{{"rule", "argmax"}} : rule_settings(maps.has_background);
+  score.settings = {{"target", target}, {"void", void_rule}, {"rule", rule}};
+  if (rule.contains("choose") && rule.at("choose").at("on") == role) score.settings["oracle"] = true;
+  score.inputs.emplace_back("labels", labels(node, role));
+  if (rule.contains("choose")) score.inputs.emplace_back("chosen", choose(node));
+  add_score(std::move(score), "score:" + at_role);
+}
+
+void CellPlanner::score_predictions(const std::string& role) {
+  const Json& score_table = resolved_.at("score");
+  for (const Json& entry : score_table.at("predictions")) {
+    const std::string name = entry.at("name");
+    const MapSource source = prediction(entry, role);
+    std::size_t label_stage = source.stage;
+    if (!source.is_labels) {
+      Draft label = draft(StageType::map, "label", name, covering_role(role));
+      label.settings = {{"rule", "argmax"}};
+      label.inputs.emplace_back("maps", source.stage);
+      label.contents = {};
+      label_stage = table_.add(std::move(label), cell_);
+    }
+    Draft score = draft(StageType::score, "labels", name, role);
+    score.contents = {"mask"};
+    score.settings = {{"target", name}, {"void", score_table.value("void", "background")}, {"rule", {{"rule", "argmax"}}}};
+    // Masks that reached training make the number an upper bound: marked like a threshold chosen on what is scored.
+    if (resolved_.at("segmenter").value("labels", "pseudo_labels") == "masks") score.settings["oracle"] = true;
+    score.inputs.emplace_back("labels", label_stage);
+    add_score(std::move(score), "score:" + name + "@" + role);
+  }
+}
+
+void CellPlanner::score_target(const std::string& target, const std::string& role) {
+  if (target == "predictions") return score_predictions(role);
+  if (target == "image_labels") {
+    Draft score = draft(StageType::score, "classification", "image_labels", role);
+    score.contents = {"image_labels"};
+    score.settings = {{"target", target}};
+    score.inputs.emplace_back("maps", seeds(role).stage);
+    return add_score(std::move(score), "score:image_labels@" + role);
+  }
+  score_maps(target, target, role);
+}
+
+// `keep = "file"` on the seeds or the pseudo labels keeps them for every role that the cell touches.
+void CellPlanner::keep_what_was_asked_for() {
+  const auto keep = [&](const char* table) {
+    return has(table) && resolved_.at(table).value("keep", "none") == "file";
+  };
+  for (const Json& role : resolved_.at("score").at("roles")) {
+    if (keep("seed_generator")) table_.plan().stages[seeds(role).stage].keep_requested = true;
+    if (keep("pseudo_label")) table_.plan().stages[labels("pseudo_labels", role)].keep_requested = true;
+  }
+}
+
+}  // namespace
+
+std::vector<store::CellStage> plan_cell(const Json& resolved, const StageTable::Cell& cell, StageTable& table) {
+  return CellPlanner(resolved, cell, table).plan();
+}
+
+}  // namespace seedbed::plan

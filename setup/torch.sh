@@ -73,7 +73,13 @@ torch_build_folder() {
 
 # Sets and exports SEEDBED_TORCH_ROOT.
 setup_torch() {
-  if [ -n "${SEEDBED_TORCH_ROOT:-}" ]; then return 0; fi
+  if [ -n "${SEEDBED_TORCH_ROOT:-}" ]; then
+    [ -f "$SEEDBED_TORCH_ROOT/lib/libtorch_cpu.so" ] ||
+      stop "SEEDBED_TORCH_ROOT names no LibTorch: \`$SEEDBED_TORCH_ROOT\`" "it should hold include/ and lib/libtorch_cpu.so"
+    SEEDBED_TORCH_ROOT=$(cd "$SEEDBED_TORCH_ROOT" && pwd)
+    export SEEDBED_TORCH_ROOT
+    return 0
+  fi
   local folder
   folder=$(torch_folder)
   mkdir -p "$cache"

@@ -6,6 +6,17 @@ include_guard(GLOBAL)
 
 set(SEEDBED_TORCH_SERIES "2.11")
 set(SEEDBED_TORCH_ROOT "$ENV{SEEDBED_TORCH_ROOT}" CACHE PATH "An unpacked LibTorch ${SEEDBED_TORCH_SERIES}")
+if(NOT SEEDBED_TORCH_ROOT)  # what `./dev setup` unpacked
+  cmake_path(SET seedbed_cache "$ENV{HOME}/.cache")
+  if(DEFINED ENV{XDG_CACHE_HOME})
+    cmake_path(SET seedbed_cache "$ENV{XDG_CACHE_HOME}")
+  endif()
+  file(GLOB seedbed_unpacked "${seedbed_cache}/seedbed/torch-${SEEDBED_TORCH_SERIES}.*-*/torch")
+  if(seedbed_unpacked)
+    list(GET seedbed_unpacked 0 seedbed_unpacked)
+    set_property(CACHE SEEDBED_TORCH_ROOT PROPERTY VALUE "${seedbed_unpacked}")
+  endif()
+endif()
 if(NOT SEEDBED_TORCH_ROOT)
   message(FATAL_ERROR "SEEDBED_TORCH_ROOT is not set. "
                       "Run `./dev setup`, or give -DSEEDBED_TORCH_ROOT=<an unpacked LibTorch ${SEEDBED_TORCH_SERIES}>.")
@@ -59,8 +70,8 @@ endif()
 
 function(seedbed_import_torch_library target file)
   add_library(${target} SHARED IMPORTED)
-  set_target_properties(${target} PROPERTIES IMPORTED_LOCATION "${SEEDBED_TORCH_LIBRARY_DIR}/${file}" IMPORTED_SONAME
-                                                                                                       "${file}")
+  set_target_properties(${target} PROPERTIES IMPORTED_LOCATION "${SEEDBED_TORCH_LIBRARY_DIR}/${file}"
+                                             IMPORTED_SONAME "${file}")
 endfunction()
 
 find_package(Threads REQUIRED)

@@ -337,7 +337,6 @@ MapSource CellPlanner::prediction(const Json& entry, const std::string& role) {
   map.settings = entry;
   map.settings.erase("refiners");
   map.settings.erase("name");
-  map.settings["losses"] = Json::array();
   map.inputs.emplace_back("checkpoint", fit_segmenter());
   MapSource source{table_.add(std::move(map), cell_), true, false};
   for (const Json& refiner : entry.value("refiners", Json::array())) {

@@ -4,12 +4,13 @@
 # lists every file with size and time, so a later set-up notices damage without reading the files.
 
 torch_recipe=1  # raised when the choice of unpacked files changes
+torch_cuda=     # set by `./dev cuda`: unpacks LibTorch's CUDA libraries too, into a folder of their own
 torch_requirements="$top/setup/torch-requirements.txt"
 
-# Prints the cache folder of this LibTorch: .../torch-<version>-<first 12 digits of the wheel's hash>.
+# Prints the cache folder of this LibTorch: .../torch-<version>-<first 12 digits of the wheel's hash>[-cuda].
 torch_folder() {
   sed -nE -e 's/^torch==([0-9.]+).*/\1/p' -e 's/.*--hash=sha256:([0-9a-f]{12}).*/\1/p' "$torch_requirements" |
-    head -n 2 | paste -sd- | sed "s|^|$cache/torch-|"
+    head -n 2 | paste -sd- | sed "s|.*|$cache/torch-&${torch_cuda:+-cuda}|"
 }
 
 torch_listing() {
@@ -35,15 +36,16 @@ torch_download() {
   }
 }
 
-# Unpacks the headers and the libraries that a CPU program needs, laid out so that LibTorch's own RPATH finds them.
+# Unpacks headers and the few libraries that a program needs, laid out so that LibTorch's own RPATH finds them.
 torch_unpack() {
   say "unpacking LibTorch into $2"
-  python3 - "$1" "$2" <<'PYTHON'
+  python3 - "$1" "$2" ${torch_cuda:+torch/lib/libtorch_cuda.so torch/lib/libc10_cuda.so} <<'PYTHON'
 import pathlib, sys, zipfile
 LIBRARIES = {"torch/lib/libtorch_cpu.so", "torch/lib/libc10.so", "torch/lib/libgomp.so.1",
              "nvidia/cu13/lib/libcudart.so.13", "nvidia/cu13/lib/libcupti.so.13"}
 FOLDERS = ("torch/include/", "torch/share/", "nvidia/cu13/include/")
-wheels, target = map(pathlib.Path, sys.argv[1:])
+wheels, target = map(pathlib.Path, sys.argv[1:3])
+LIBRARIES.update(sys.argv[3:])
 found = set()
 for wheel in sorted(wheels.glob("*.whl")):
     with zipfile.ZipFile(wheel) as archive:
@@ -62,7 +64,7 @@ torch_build_folder() {
   # shellcheck disable=SC2064
   trap "rm -rf '$fresh'" EXIT
   torch_download "$fresh/wheels"
-  torch_unpack "$fresh/wheels" "$fresh/root" || stop "LibTorch could not be unpacked." "is the disk full? it needs 1.1 GB"
+  torch_unpack "$fresh/wheels" "$fresh/root" || stop "LibTorch could not be unpacked." "is the disk full? it needs up to 1.6 GB"
   torch_listing "$fresh/root" >"$fresh/root/stamp"
   if [ -e "$folder" ]; then mv "$folder" "$fresh/damaged"; fi
   sync -f "$fresh/root/stamp"

@@ -5,6 +5,7 @@
 include_guard(GLOBAL)
 
 set(SEEDBED_TORCH_SERIES "2.11")
+option(SEEDBED_CUDA "Build for LibTorch's CUDA libraries (adds libtorch_cuda.so and libc10_cuda.so)" OFF)
 set(SEEDBED_TORCH_ROOT "$ENV{SEEDBED_TORCH_ROOT}" CACHE PATH "An unpacked LibTorch ${SEEDBED_TORCH_SERIES}")
 if(NOT SEEDBED_TORCH_ROOT)  # what `./dev setup` unpacked
   cmake_path(SET seedbed_cache "$ENV{HOME}/.cache")
@@ -12,6 +13,11 @@ if(NOT SEEDBED_TORCH_ROOT)  # what `./dev setup` unpacked
     cmake_path(SET seedbed_cache "$ENV{XDG_CACHE_HOME}")
   endif()
   file(GLOB seedbed_unpacked "${seedbed_cache}/seedbed/torch-${SEEDBED_TORCH_SERIES}.*-*/torch")
+  set(seedbed_choice EXCLUDE)
+  if(SEEDBED_CUDA)
+    set(seedbed_choice INCLUDE)
+  endif()
+  list(FILTER seedbed_unpacked ${seedbed_choice} REGEX "-cuda/torch$")
   if(seedbed_unpacked)
     list(GET seedbed_unpacked 0 seedbed_unpacked)
     set_property(CACHE SEEDBED_TORCH_ROOT PROPERTY VALUE "${seedbed_unpacked}")
@@ -89,7 +95,6 @@ target_compile_options(Seedbed::torch INTERFACE -fopenmp)
 target_link_options(Seedbed::torch INTERFACE -fopenmp LINKER:--no-as-needed)
 target_link_libraries(Seedbed::torch INTERFACE Seedbed::torch_cpu Seedbed::c10 Threads::Threads)
 
-option(SEEDBED_CUDA "Build for LibTorch's CUDA libraries (adds libtorch_cuda.so and libc10_cuda.so)" OFF)
 if(SEEDBED_CUDA)
   include(SeedbedTorchCuda)
 endif()

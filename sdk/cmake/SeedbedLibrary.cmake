@@ -25,6 +25,15 @@ function(seedbed_use_torch_pch target)
   endif()
 endfunction()
 
+# Links Seedbed::sdk into a program whose sources include LibTorch, and precompiles its headers. GCC silently ignores a
+# header precompiled with -fPIC in an executable compiled with -fPIE.
+function(seedbed_use_torch_in_program target)
+  target_link_libraries(${target} PRIVATE Seedbed::sdk)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${target} PRIVATE -fPIC)
+  seedbed_use_torch_pch(${target})
+endfunction()
+
 # seedbed_add_library(<room> SOURCES ... [HEADERS ...] [PUBLIC deps...] [PRIVATE deps...] [TORCH])
 #
 # Makes the static library seedbed_<room>, alias Seedbed::<room>. Headers are included by their path below host/

@@ -1,0 +1,22 @@
+# seedbed_add_bench(<name> SOURCES ... [LINK ...] [DEPENDS targets...] [TORCH])
+#
+# One Google Benchmark program; the target `bench` (`./dev bench`) runs all, one after the other, bench_<name> runs one.
+include_guard(GLOBAL)
+add_custom_target(bench COMMENT "")
+
+function(seedbed_add_bench name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "SOURCES;LINK;DEPENDS")
+  seedbed_refuse_unparsed(seedbed_add_bench "${arg_UNPARSED_ARGUMENTS}")
+  add_executable(${name} ${arg_SOURCES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bench")
+  target_link_libraries(${name} PRIVATE ${arg_LINK} benchmark::benchmark benchmark::benchmark_main)
+  seedbed_enable_warnings(${name})
+  if(arg_TORCH)
+    seedbed_use_torch_in_program(${name})
+  endif()
+  add_custom_target(bench_${name} COMMAND ${name} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" USES_TERMINAL)
+  add_dependencies(bench bench_${name})
+  if(arg_DEPENDS)
+    add_dependencies(bench_${name} ${arg_DEPENDS})
+  endif()
+endfunction()

@@ -73,13 +73,12 @@ torch_build_folder() {
   trap - EXIT
 }
 
-# Sets and exports SEEDBED_TORCH_ROOT.
+# Sets SEEDBED_TORCH_ROOT.
 setup_torch() {
   if [ -n "${SEEDBED_TORCH_ROOT:-}" ]; then
     [ -f "$SEEDBED_TORCH_ROOT/lib/libtorch_cpu.so" ] ||
       stop "SEEDBED_TORCH_ROOT names no LibTorch: \`$SEEDBED_TORCH_ROOT\`" "it should hold include/ and lib/libtorch_cpu.so"
     SEEDBED_TORCH_ROOT=$(cd "$SEEDBED_TORCH_ROOT" && pwd)
-    export SEEDBED_TORCH_ROOT
     return 0
   fi
   local folder
@@ -94,5 +93,5 @@ setup_torch() {
     fi
     exec 9>&-
   fi
-  export SEEDBED_TORCH_ROOT="$folder/torch"
+  SEEDBED_TORCH_ROOT="$folder/torch"
 }

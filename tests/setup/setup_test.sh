@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Tests of ./dev and its set-up that need no network.
 set -u
+unset SEEDBED_TORCH_ROOT
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -62,7 +62,7 @@ struct Preset {
 };
 
 /// One method as its `plugin.toml` describes it: the single source of what the method is.
-struct MethodManifest {
+struct SEEDBED_API MethodManifest {
   std::string id;            ///< "cam"; third parties' are "vendor.name"
   MethodKind kind = MethodKind::refiner;
   std::int64_t revision = 1; ///< same id, revision, parameters, inputs -> same numbers
@@ -110,9 +110,17 @@ SEEDBED_API const std::vector<std::string>& known_traits();
 /// Names of host tables that no parameter may take (`train`, `localise`, `uses`, `weights`, ...).
 SEEDBED_API const std::vector<std::string>& reserved_parameter_names();
 
-/// Everything wrong with a manifest, as sentences that name the method and key; empty where it is fine.
-/// Checks ids (pattern, vendor prefix), kinds, traits, parameter types, defaults in range, presets, uses, duplicates.
-SEEDBED_API std::vector<std::string> manifest_problems(const PluginManifest& manifest);
+/// Names of the host tables that presets and defaults may fill: `train`, `localise`, `labels`, `background`, `uses`.
+SEEDBED_API const std::vector<std::string>& host_table_names();
+
+struct ManifestProblem {
+  std::string key;       ///< dotted path in plugin.toml, array elements by position: "method.0.parameters.delta.default"
+  std::string sentence;  ///< names the method, says what is wrong and what would be accepted
+};
+
+/// Everything wrong with a manifest; empty where it is fine.
+/// Checks ids (pattern, vendor prefix), traits, parameter types, defaults in range, presets, uses, duplicates.
+SEEDBED_API std::vector<ManifestProblem> manifest_problems(const PluginManifest& manifest);
 
 /// True for "cam", "dense_crf", "vendor.name": lower-case words of [a-z0-9_], at most one dot.
 SEEDBED_API bool is_valid_id(std::string_view id);
@@ -129,6 +137,14 @@ struct Fingerprint {
   std::string cxx_standard;
   std::string sanitizers;          ///< "" | "address,undefined" | "thread"
 };
+
+struct FingerprintField {
+  const char* name;
+  std::string Fingerprint::* member;
+};
+
+/// All fields, in the order in which differences are told.
+SEEDBED_API const std::vector<FingerprintField>& fingerprint_fields();
 
 struct FingerprintDifference {
   std::string field;

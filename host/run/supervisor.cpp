@@ -110,8 +110,8 @@ class Supervisor {
 };
 
 void Supervisor::prepare() {
+  take_inbox(store_, nullptr);  // first: what finished before a kill is done and not interrupted
   store_.close_stale_attempts();
-  take_inbox(store_, nullptr);
   work_ = remaining_work(plan_, store_);
   summary_.reused = work_.num_reused;
   group_states_.assign(work_.groups.size(), GroupState::waiting);
@@ -121,7 +121,8 @@ void Supervisor::prepare() {
   for (std::size_t g = 0; g < work_.groups.size(); ++g) {
     for (const std::size_t stage : work_.groups[g].stages) path_seconds_[g] += costs_.seconds(plan_.stages[stage]);
   }
-  // Readers come after what they read, so one pass from the end gives every group its longest path.
+  // Readers mostly come after what they read, so one pass from the end gives the longest path; where one does not,
+  // only the order of starting is less good.
   for (std::size_t g = work_.groups.size(); g-- > 0;) {
     double longest = 0;
     for (std::size_t later = 0; later < work_.groups.size(); ++later) {

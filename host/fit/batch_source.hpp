@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "seedbed/trainable.hpp"
+
+namespace seedbed::fit {
+
+/// The streams of one step, by stream and view.
+using Streams = std::map<std::string, StreamBatch, std::less<>>;
+
+/// Where a fit's batches come from.
+class BatchSource {
+ public:
+  virtual ~BatchSource() = default;
+
+  virtual std::int64_t batches_per_epoch() const = 0;
+
+  /// Makes the next call of next() give batch `index` of the whole fit, counted from 0 over all epochs.
+  virtual void start_at(std::int64_t index) = 0;
+
+  /// The next batch; it depends on the random seed and its index alone, not on loader threads or earlier calls.
+  virtual Streams next() = 0;
+
+  /// Visits every image of the role once, in order, unaugmented at its own size.
+  virtual void for_each_image(const std::function<void(const ViewBatch&)>& visit) = 0;
+};
+
+}  // namespace seedbed::fit

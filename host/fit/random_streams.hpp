@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string_view>
+#include <variant>
+
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+
+namespace seedbed::fit {
+
+/// One step of a stream's name: an operation, an epoch, an image id, a view.
+using StreamPart = std::variant<std::int64_t, std::string_view>;
+
+/// Seed of the stream that the parts name under a study's random seed. Neither keys nor worker counts enter, so cells
+/// that are compared share initialisation and order.
+std::uint64_t derive_seed(std::int64_t random_seed, std::initializer_list<StreamPart> parts);
+
+/// Seeds `generator` (a method's own) and the process-wide generators of LibTorch and OpenCV, from which `torch::nn`
+/// constructors, dropout and `cv::grabCut` draw; puts the process-wide ones back at the end of the scope.
+class RandomScope {
+ public:
+  RandomScope(at::Generator generator, std::uint64_t seed);
+  ~RandomScope();
+  RandomScope(const RandomScope&) = delete;
+  RandomScope& operator=(const RandomScope&) = delete;
+
+ private:
+  at::Tensor default_state_;
+  std::uint64_t opencv_state_;
+};
+
+}  // namespace seedbed::fit

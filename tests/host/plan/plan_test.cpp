@@ -1,0 +1,209 @@
+#include "plan/plan.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace seedbed::plan {
+namespace {
+
+namespace fs = std::filesystem;
+
+MethodManifest method(std::string id, MethodKind kind, std::set<std::string> traits = {}) {
+  MethodManifest manifest;
+  manifest.id = std::move(id);
+  manifest.kind = kind;
+  manifest.traits = std::move(traits);
+  manifest.gives.background = "same";
+  ParameterSpec spec;
+  spec.name = "strength";
+  spec.type = ParameterType::number;
+  spec.default_value = 1.0;
+  manifest.parameters = {spec};
+  return manifest;
+}
+
+Json resolved_method(const char* kind, const char* id, double strength = 1.0) {
+  return {{"kind", kind}, {"method", id}, {"preset", ""}, {"parameters", {{"strength", strength}}},
+          {"files", Json::object()}, {"uses", Json::object()}, {"strict", true}};
+}
+
+class PlanTest : public testing::Test {
+ protected:
+  PlanTest() {
+    // A catalogue without files names libraries by relative paths; their digests need the files.
+    fs::create_directories(folder_);
+    fs::current_path(folder_);
+    std::ofstream("toy.so") << "library";
+    PluginManifest plugin;
+    plugin.name = "toy";
+    plugin.methods = {method("net", MethodKind::backbone), method("cam", MethodKind::seed_generator, {"trains"}),
+                      method("smooth", MethodKind::refiner), method("ce", MethodKind::loss),
+                      method("linear", MethodKind::segmentation_head),
+                      method("supervised", MethodKind::training_strategy, {"trains"})};
+    catalogue_ = std::make_unique<manifest::Catalogue>(manifest::Catalogue::of({plugin}));
+  }
+  ~PlanTest() override {
+    fs::current_path(before_);
+    fs::remove_all(folder_);
+  }
+
+  static Json cell() {
+    Json cell{{"schema", 1},
+              {"dataset",
+               {{"kind", "scenes"}, {"roles", {{"train", "0..8"}, {"measure", "0..4"}, {"select", "8..10"}, {"test", "10..14"}}}}},
+              {"execution", {{"device", "cpu"}, {"threads", 1}, {"deterministic", true}, {"key_policy", "revision"}}},
+              {"backbone", resolved_method("backbone", "net")},
+              {"seed_generator", resolved_method("seed_generator", "cam")},
+              {"refiners", Json::array()},
+              {"score", {{"targets", {"seeds"}}, {"roles", {"measure"}}, {"predictions", Json::array()}, {"void", "background"}}}};
+    cell["seed_generator"]["train"] = {{"epochs", 2}};
+    cell["seed_generator"]["localise"] = {{"scales", {1.0}}, {"flip", false}, {"labels", "given"}};
+    return cell;
+  }
+
+  static Json refiner(double strength) {
+    Json entry = resolved_method("refiner", "smooth", strength);
+    entry["name"] = "smooth";
+    entry["inputs"] = {"main"};
+    return entry;
+  }
+
+  Plan plan(std::vector<Json> cells, std::vector<std::int64_t> seeds = {0}) const {
+    study::Study study;
+    study.name = "test";
+    study.random_seeds = std::move(seeds);
+    for (Json& cell : cells) study.cells.push_back({{}, {}, std::move(cell)});
+    return make_plan(study, *catalogue_);
+  }
+
+  static std::size_t count(const Plan& plan, std::string_view operation) {
+    return static_cast<std::size_t>(std::count_if(plan.stages.begin(), plan.stages.end(), [&](const auto& stage) {
+      return stage.spec.operation == operation;
+    }));
+  }
+
+  static std::set<std::string> keys(const Plan& plan) {
+    std::set<std::string> keys;
+    for (const PlannedStage& stage : plan.stages) keys.insert(stage.spec.key);
+    return keys;
+  }
+
+  const fs::path before_ = fs::current_path();
+  const fs::path folder_ = fs::temp_directory_path() / ("seedbed-plan-" + std::to_string(::getpid()));
+  std::unique_ptr<manifest::Catalogue> catalogue_;
+};
+
+TEST_F(PlanTest, CellsShareTheirCommonPrefix) {
+  std::vector<Json> cells;
+  for (const double strength : {0.5, 1.0, 1.5, 2.0}) {
+    cells.push_back(cell());
+    cells.back()["refiners"].push_back(refiner(strength));
+    cells.back()["score"]["targets"] = {"seeds", "pseudo_labels"};
+  }
+  const Plan plan = this->plan(cells, {0, 1, 2});
+  EXPECT_EQ(count(plan, "seed_generator"), 3u);
+  EXPECT_EQ(count(plan, "seeds"), 3u);
+  EXPECT_EQ(count(plan, "refine"), 12u);
+  EXPECT_EQ(plan.study.cells.size(), 12u);
+}
+
+TEST_F(PlanTest, InputsComeBeforeTheirReaders) {
+  Json with_refiner = cell();
+  with_refiner["refiners"].push_back(refiner(1));
+  with_refiner["score"]["targets"] = {"pseudo_labels", "seeds"};
+  const Plan plan = this->plan({with_refiner});
+  for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+    for (const std::size_t input : plan.stages[i].inputs) EXPECT_LT(input, i);
+  }
+}
+
+TEST_F(PlanTest, KeysAreTheSameFromRunToRun) { EXPECT_EQ(keys(plan({cell()})), keys(plan({cell()}))); }
+
+TEST_F(PlanTest, AKeyFollowsWhatChangesItsOutputAndNothingElse) {
+  const std::set<std::string> before = keys(plan({cell()}));
+  const auto changed = [&](const char* pointer, const Json& value) {
+    Json other = cell();
+    other[Json::json_pointer(pointer)] = value;
+    const std::set<std::string> after = keys(plan({other}));
+    std::size_t kept = 0;
+    for (const std::string& key : after) kept += before.count(key);
+    return after.size() - kept;
+  };
+  const std::size_t all = before.size();
+  EXPECT_EQ(changed("/backbone/parameters/strength", 2.0), all);
+  EXPECT_EQ(changed("/seed_generator/train/epochs", 3), all);
+  EXPECT_EQ(changed("/seed_generator/localise/flip", true), all - 1);  // the fit stays
+  EXPECT_EQ(changed("/execution/threads", 2), all);
+  EXPECT_EQ(changed("/execution/device", "auto"), 0u);
+  EXPECT_EQ(changed("/score/void", "error"), 0u);                      // no label score in this cell
+  EXPECT_EQ(changed("/dataset/roles/measure", "0..3"), all - 1);       // the fit sees `train` alone
+}
+
+TEST_F(PlanTest, ARoleWithinAnotherIsAViewAndNotAnotherRun) {
+  Json both = cell();
+  both["score"]["roles"] = {"measure", "train"};
+  const Plan plan = this->plan({both});
+  EXPECT_EQ(count(plan, "seeds"), 1u);
+  EXPECT_EQ(count(plan, "sweep"), 2u);
+}
+
+TEST_F(PlanTest, ATrainingFreeCellIsOneForAllRandomSeeds) {
+  Json free = cell();
+  free["seed_generator"].erase("train");
+  const Plan plan = this->plan({free}, {0, 1, 2});
+  EXPECT_EQ(plan.stages.size(), 2u);
+  EXPECT_EQ(plan.study.cells.size(), 3u);
+  EXPECT_FALSE(plan.stages[0].spec.random_seed.has_value());
+}
+
+TEST_F(PlanTest, AChoiceEntersByItsKeyAndIsAnOracleOnTheScoredRole) {
+  Json chosen = cell();
+  chosen["pseudo_label"] = {{"background",
+                             {{"rule", "threshold"},
+                              {"choose", {{"on", "select"}, {"metric", "miou_union"}, {"from", 0.0}, {"to", 0.99}, {"step", 0.01}}}}}};
+  Plan plan = this->plan({chosen});
+  EXPECT_EQ(count(plan, "threshold"), 1u);
+  const auto is_oracle = [](const Plan& planned) {
+    for (const PlannedStage& stage : planned.stages) {
+      if (stage.spec.operation == "labels") return stage.spec.settings.contains("oracle");
+    }
+    return false;
+  };
+  EXPECT_FALSE(is_oracle(plan));
+  chosen["pseudo_label"]["background"]["choose"]["on"] = "measure";
+  plan = this->plan({chosen});
+  EXPECT_TRUE(is_oracle(plan));
+}
+
+TEST_F(PlanTest, ASegmenterReadsPseudoLabelsOfTheTrainingRole) {
+  Json full = cell();
+  full["pseudo_label"] = {{"background", {{"rule", "threshold"}, {"value", 0.3}}}};
+  Json loss = resolved_method("loss", "ce");
+  loss["name"] = "ce";
+  loss["weight"] = 1.0;
+  full["segmenter"] = {{"backbone", resolved_method("backbone", "net")},
+                       {"head", resolved_method("segmentation_head", "linear")},
+                       {"loss", {loss}},
+                       {"strategy", resolved_method("training_strategy", "supervised")},
+                       {"train", {{"epochs", 1}}},
+                       {"labels", "pseudo_labels"}};
+  full["score"]["targets"] = {"seeds", "pseudo_labels", "predictions"};
+  full["score"]["roles"] = {"measure", "test"};
+  full["score"]["predictions"] = {{{"name", "prediction"}, {"scales", {1.0}}, {"flip", false}, {"input", "native"}, {"refiners", Json::array()}}};
+  const Plan plan = this->plan({full});
+  const auto fit = std::find_if(plan.stages.begin(), plan.stages.end(),
+                                [](const auto& stage) { return stage.spec.operation == "segmenter"; });
+  ASSERT_NE(fit, plan.stages.end());
+  EXPECT_EQ(plan.stages[fit->inputs.at(0)].spec.operation, "label");
+  EXPECT_EQ(plan.stages[fit->inputs.at(0)].spec.image_ids.size(), 8u);
+  EXPECT_EQ(count(plan, "predict"), 2u);  // measure and test
+  EXPECT_EQ(count(plan, "label"), 4u);    // train (measure is a view of it), test; predictions on both
+}
+
+}  // namespace
+}  // namespace seedbed::plan

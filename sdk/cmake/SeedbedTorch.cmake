@@ -89,8 +89,10 @@ add_library(Seedbed::torch INTERFACE IMPORTED)
 target_include_directories(
   Seedbed::torch SYSTEM INTERFACE "${SEEDBED_TORCH_ROOT}/include"
                                   "${SEEDBED_TORCH_ROOT}/include/torch/csrc/api/include")
-# at::parallel_for is a header template: without -fopenmp it is serial, and silently so.
-target_compile_options(Seedbed::torch INTERFACE -fopenmp)
+# at::parallel_for is a header template: without -fopenmp it is serial, and silently so. -fno-math-errno, which LibTorch
+# itself is compiled with, lets square roots vectorise and changes no result; it is here and not on single kernels since
+# a header precompiled without it cannot be used with it.
+target_compile_options(Seedbed::torch INTERFACE -fopenmp -fno-math-errno)
 # Kernels register themselves in libtorch_cpu's initialisers, so the library is needed even where no symbol is.
 target_link_options(Seedbed::torch INTERFACE -fopenmp LINKER:--no-as-needed)
 target_link_libraries(Seedbed::torch INTERFACE Seedbed::torch_cpu Seedbed::c10 Threads::Threads)

@@ -1,0 +1,23 @@
+# Runs the layering test over one-file trees that break one rule each; every one must be refused.
+cmake_policy(VERSION 3.25)
+
+function(must_be_refused path include)
+  file(REMOVE_RECURSE "${FOLDER}")
+  file(WRITE "${FOLDER}/${path}" "#include ${include}\n")
+  execute_process(COMMAND ${CMAKE_COMMAND} -DROOT=${FOLDER} -P ${SCRIPT} RESULT_VARIABLE status ERROR_QUIET)
+  if(status EQUAL 0)
+    message(FATAL_ERROR "`${path}` may include `${include}` unnoticed.")
+  endif()
+endfunction()
+
+must_be_refused(host/protocol/a.cpp "\"manifest/catalogue.hpp\"")
+must_be_refused(host/plan/a.cpp "\"stages/seeds.hpp\"")
+must_be_refused(host/stages/a.cpp "\"store/store.hpp\"")
+must_be_refused(host/plan/a.cpp "<sqlite3.h>")
+must_be_refused(host/store/a.cpp "<ATen/ATen.h>")
+must_be_refused(host/stages/a.cpp "<torch/torch.h>")
+must_be_refused(sdk/include/seedbed/a.hpp "<ATen/ATen.h>")
+must_be_refused(sdk/include/seedbed/a.hpp "<nlohmann/json.hpp>")
+must_be_refused(sdk/src/a.cpp "\"dataset/dataset.hpp\"")
+must_be_refused(plugins/x/a.cpp "\"dataset/dataset.hpp\"")
+must_be_refused(plugins/x/a.cpp "<torch/library.h>")

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -32,14 +33,14 @@ struct TapInfo {
   std::string name;                  ///< canonical: "stage1".."stage5", "block.-3", "final"
   std::vector<std::string> aliases;  ///< the reference implementation's own names
   std::int64_t channels = 0;
-  double stride_px = 0;              ///< nominal; 0 for sequences. Never used to compute sizes.
-  bool is_sequence = false;          ///< [N,L,D] instead of [N,D,h,w]
+  double stride_px = 0;      ///< nominal; 0 for sequences. Never used to compute sizes.
+  bool is_sequence = false;  ///< [N,L,D] instead of [N,D,h,w]
 };
 
 /// A place whose operation may be rewritten, listed before any forward pass.
 struct Site {
-  std::string name;   ///< the reference implementation's name, e.g. "features.3.squeeze_activation"
-  std::string kind;   ///< "activation" | "convolution" | "pooling" | "norm" | "attention" | "feed_forward" | "block"
+  std::string name;  ///< the reference implementation's name, e.g. "features.3.squeeze_activation"
+  std::string kind;  ///< "activation" | "convolution" | "pooling" | "norm" | "attention" | "feed_forward" | "block"
   std::int64_t depth = 0;     ///< position in order of execution
   std::int64_t channels = 0;  ///< of its output
 };
@@ -69,9 +70,9 @@ class SEEDBED_API ConvolutionRule {
                               const at::Tensor& bias, const ConvolutionShape& shape) = 0;
 };
 
-/// One product inside an attention block: softmax(left . right^T) with weight `weight`.
+/// One term of an attention map: weight * softmax(temperature * left . right^T), per head.
 struct AttentionTerm {
-  char left = 'q';   ///< 'q', 'k', 'v' or 'i' (identity)
+  char left = 'q';  ///< 'q', 'k' or 'v'; 'i' on both sides = the identity matrix (each token keeps its own value)
   char right = 'k';
   double weight = 1.0;
 };
@@ -79,16 +80,22 @@ struct AttentionTerm {
 /// What to export from, and change in, some transformer blocks. Blocks count from 0; negative from the end.
 struct AttentionBlockPlan {
   std::vector<std::int64_t> blocks;
-  std::vector<std::string> exports;     ///< of: q, k, v, raw, soft, output
-  std::string head_reduction = "none";  ///< "none" | "mean" | "max"
-  std::vector<AttentionTerm> terms;     ///< empty = the block's own q.k
-  at::Tensor external_ll;               ///< [L,L] or [N,L,L], added to the attention; undefined = none
+  std::vector<std::string> exports;  ///< of: q, k, v, raw (the block's own scaled q.k), soft (what is applied), output
+  std::string head_reduction = "none";  ///< of raw and soft: "none" | "mean" | "max" | "sum"
+  std::vector<AttentionTerm> terms;     ///< added; empty = the block's own q.k
+  double temperature = 0;               ///< 0 = 1 / sqrt(D / heads)
+  bool unit_vectors = false;            ///< q, k, v are L2-normalised inside the terms (GEM)
+  bool heads_share_map = false;         ///< one map, summed over the heads, serves all of them (ExCEL)
+  at::Tensor external_ll;               ///< [L,L] or [N,L,L], added to the attention map; undefined = none
   bool residual = true;
   bool feed_forward = true;
 };
 
 struct AttentionPlan {
   std::vector<AttentionBlockPlan> blocks;
+  /// The changed blocks run as a second path beside the untouched network, fed by it at the first of them (CLIP
+  /// Surgery, GEM); "final" and the exports are then the second path's.
+  bool beside_original = false;
 };
 
 enum class ParameterMode { live, detached };
@@ -101,7 +108,7 @@ struct FromTap {
 };
 
 struct ForwardRequest {
-  at::Tensor images_nchw;            ///< [N,3,H,W] float32, normalised; undefined where `from` is set
+  at::Tensor images_nchw;  ///< [N,3,H,W] float32, normalised; undefined where `from` is set
   std::optional<FromTap> from;
   std::vector<std::string> keep;     ///< taps to return; empty = {"final"}
   SiteRewriter* rewriter = nullptr;  ///< borrowed for the call
@@ -109,7 +116,7 @@ struct ForwardRequest {
   AttentionPlan attention;
   ParameterMode parameters = ParameterMode::live;
   BatchNormMode batch_norm = BatchNormMode::running;
-  RunContext* run = nullptr;         ///< never null when the host calls; dropout draws from its generator
+  RunContext* run = nullptr;  ///< never null when the host calls; dropout draws from its generator
 };
 
 struct ForwardResult {
@@ -174,7 +181,16 @@ class SEEDBED_API Backbone : public Module {
 /// The tap `name` (canonical, alias, or negative block) of `backbone`. Throws: UserError with the nearest name.
 SEEDBED_API TapInfo find_tap(const Backbone& backbone, std::string_view name);
 
-/// `images_hwc` [N,H,W,3] uint8 RGB -> [N,3,H,W] float32 as `normalisation` says.
+/// What every forward() verifies first. Throws: UserError for an unknown tap or an input that is too small,
+/// ContractError for a request without input.
+SEEDBED_API void require_servable(const ForwardRequest& request, const Backbone& backbone);
+
+/// The output at `site`: the rewriter's answer where the request holds one, else `original(input)`. A backbone calls
+/// it once for each of its sites() in a pass.
+SEEDBED_API at::Tensor run_site(const ForwardRequest& request, const Site& site, const at::Tensor& input,
+                                const std::function<at::Tensor(const at::Tensor&)>& original);
+
+/// `images_nhwc` [N,H,W,3] uint8 RGB -> [N,3,H,W] float32 as `normalisation` says.
 SEEDBED_API at::Tensor normalise_images(const at::Tensor& images_nhwc, const Normalisation& normalisation);
 
 }  // namespace seedbed

@@ -1,7 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
 
 #include "seedbed/backbone.hpp"
 #include "seedbed/export.hpp"

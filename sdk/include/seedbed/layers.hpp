@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include <ATen/core/Generator.h>
@@ -34,6 +35,10 @@ class SEEDBED_API Conv2d : public Module {
   at::Tensor weight;  ///< [out, in / groups, k, k]
   at::Tensor bias;    ///< [out]; undefined without bias
 };
+
+/// `layer` as the request wants it: live or detached parameters, the convolution rule, the rewriter at `site`.
+SEEDBED_API at::Tensor convolve_at_site(const ForwardRequest& request, const Site& site, const Conv2d& layer,
+                                        const at::Tensor& input_nchw);
 
 class SEEDBED_API Linear : public Module {
  public:

@@ -21,7 +21,7 @@ struct LossRequest {
   at::Tensor images_nchw;      ///< normalised
   at::Tensor images_raw_nhwc;  ///< uint8 RGB
   NamedTensors taps;
-  ScoreMaps scores;            ///< seeds or teacher scores
+  ScoreMaps scores;              ///< seeds or teacher scores
   at::Tensor pixel_weights_nhw;  ///< [N,H,W] float32; undefined = 1 everywhere
   Companions companions;
   ValidBoxes valid;

@@ -41,13 +41,13 @@ struct ModelContext {
   std::vector<std::string> class_names;  ///< C foreground names; the background has none
   std::int64_t input_height_px = 0;      ///< of a training crop; 0 where inputs vary
   std::int64_t input_width_px = 0;
-  std::int64_t output_channels = 0;      ///< heads: K; 0 elsewhere
-  std::shared_ptr<Backbone> backbone;    ///< null for methods that take none; heads read its taps()
+  std::int64_t output_channels = 0;                     ///< heads: K; 0 elsewhere
+  std::shared_ptr<Backbone> backbone;                   ///< null for methods that take none; heads read its taps()
   std::map<std::string, UsedMethod, std::less<>> uses;  ///< filled slots by name
   std::shared_ptr<SegmentationHead> head;               ///< strategies only
   std::vector<WeightedLoss> losses;                     ///< strategies only
   std::int64_t ignore_index = 255;
-  RunContext* run = nullptr;             ///< never null; initial weights are drawn from its generator
+  RunContext* run = nullptr;  ///< never null; initial weights are drawn from its generator
 
   std::int64_t num_classes() const { return static_cast<std::int64_t>(class_names.size()); }
   /// The slot's method. Throws: ContractError if the slot is not declared or empty.

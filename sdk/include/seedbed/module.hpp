@@ -43,6 +43,10 @@ class SEEDBED_API Module {
   /// Copies values in. Shapes must match; a tensor that does not fit is reported and left as it was.
   StateReport load_state(const NamedTensors& tensors);
 
+  /// Takes over values, gradient flags and train mode of a module of the same structure (what clone() does after it
+  /// has built its copy). Throws: ContractError where names or shapes differ.
+  void copy_from(const Module& other);
+
   void train(bool on);
   bool is_training() const { return training_; }
 

@@ -57,8 +57,8 @@ extern "C" struct SeedbedPluginDescriptor {
 inline constexpr std::uint32_t kSeedbedPluginEpoch = 1;
 
 /// Defines the one exported symbol. `function` is `void (seedbed::Registrar&)`; it may throw.
-#define SEEDBED_PLUGIN(function)                                                            \
-  extern "C" SEEDBED_API const SeedbedPluginDescriptor seedbed_plugin;                      \
-  extern "C" const SeedbedPluginDescriptor seedbed_plugin = {                               \
-      sizeof(SeedbedPluginDescriptor), kSeedbedPluginEpoch,                                 \
+#define SEEDBED_PLUGIN(function)                                       \
+  extern "C" SEEDBED_API const SeedbedPluginDescriptor seedbed_plugin; \
+  extern "C" const SeedbedPluginDescriptor seedbed_plugin = {          \
+      sizeof(SeedbedPluginDescriptor), kSeedbedPluginEpoch,            \
       [](seedbed::Registrar* registrar) { function(*registrar); }};

@@ -45,6 +45,10 @@ class SEEDBED_API RunContext {
   /// Path of a file parameter, checked to exist. Its content is in the stage key.
   virtual std::string file(std::string_view parameter) = 0;
 
+  /// Tensors of another node's artefact that the study wired to this method ("@node"), by the name of the need.
+  /// Default: throws UserError (nothing is wired).
+  virtual NamedTensors artefact(std::string_view name);
+
  protected:
   RunContext() = default;
   RunContext(const RunContext&) = default;

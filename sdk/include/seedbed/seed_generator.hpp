@@ -18,21 +18,22 @@ namespace seedbed {
 
 /// Views that a seed generator scores in one call. All inputs have one size.
 struct SeedRequest {
-  at::Tensor images_nchw;          ///< [N,3,H,W] float32, normalised as the backbone asks
-  at::Tensor images_raw_nhwc;      ///< [N,H,W,3] uint8 RGB of the same views; undefined unless declared (`needs`)
-  at::Tensor present_nc;           ///< [N,C] bool: image labels, given or predicted; undefined where there are none
-  std::vector<View> views;         ///< N, one an input
-  Companions side_inputs;          ///< declared side inputs, resized and mirrored with the view
+  at::Tensor images_nchw;       ///< [N,3,H,W] float32, normalised as the backbone asks
+  at::Tensor images_raw_nhwc;   ///< [N,H,W,3] uint8 RGB of the same views; undefined unless declared (`needs`)
+  at::Tensor present_nc;        ///< [N,C] bool: image labels, given or predicted; undefined where there are none
+  std::vector<View> views;      ///< N, one an input
+  Companions side_inputs;       ///< declared side inputs, resized and mirrored with the view
+  NamedTensors side_artefacts;  ///< declared needs that other nodes made, leading dimension N
   std::vector<std::string> side_artefacts_wanted;
   bool logits_wanted = false;
-  RunContext* run = nullptr;       ///< never null
+  RunContext* run = nullptr;  ///< never null
 };
 
 struct SeedResult {
-  ScoreMaps maps;                  ///< raw class evidence per view, [N,C,h,w] (or class-agnostic [N,1,h,w]) float32
-  at::Tensor logits_nc;            ///< [N,C] image-level scores; defined where asked for and the method has any
-  at::Tensor segmentation_nkhw;    ///< [N,K,h,w] own segmentation (trait `segments`); undefined elsewhere
-  NamedTensors side_artefacts;     ///< exactly those asked for, leading dimension N
+  ScoreMaps maps;                ///< raw class evidence per view, [N,C,h,w] (or class-agnostic [N,1,h,w]) float32
+  at::Tensor logits_nc;          ///< [N,C] image-level scores; defined where asked for and the method has any
+  at::Tensor segmentation_nkhw;  ///< [N,K,h,w] own segmentation (trait `segments`); undefined elsewhere
+  NamedTensors side_artefacts;   ///< exactly those asked for, leading dimension N
   std::vector<std::vector<Instance>> instances;  ///< N lists (trait `instances`)
 };
 

@@ -15,15 +15,15 @@
 namespace seedbed {
 
 struct HeadRequest {
-  NamedTensors taps;              ///< exactly wanted_taps(), [N,D,h,w] (or sequences)
+  NamedTensors taps;  ///< exactly wanted_taps(), [N,D,h,w] (or sequences)
   std::int64_t input_height_px = 0;
   std::int64_t input_width_px = 0;
-  RunContext* run = nullptr;      ///< dropout draws from its generator
+  RunContext* run = nullptr;  ///< dropout draws from its generator
 };
 
 struct HeadResult {
-  at::Tensor logits_nkhw;                   ///< [N,K,h,w] at the head's own resolution
-  std::vector<at::Tensor> auxiliary_logits; ///< [N,K,h',w'] each, in a fixed order
+  at::Tensor logits_nkhw;                    ///< [N,K,h,w] at the head's own resolution
+  std::vector<at::Tensor> auxiliary_logits;  ///< [N,K,h',w'] each, in a fixed order
 };
 
 /// Turns taps into logits over K labels.

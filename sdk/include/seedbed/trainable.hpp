@@ -22,14 +22,19 @@ struct ParameterGroup {
   std::vector<at::Tensor> parameters;
   double learning_rate_factor = 1.0;
   double weight_decay_factor = 1.0;
+  std::string optimiser = "main";  ///< groups of another name are stepped by an optimiser of their own (adversaries)
 };
+
+/// The parameters of `module` that require gradients as up to three groups: "NAME" (weights), "NAME_bias" and
+/// "NAME_norm" (scales and shifts: vectors whose sibling `weight` is a vector). Empty groups are left out.
+SEEDBED_API std::vector<ParameterGroup> grouped_parameters(const Module& module, std::string_view name);
 
 /// One batch of one view of the images.
 struct ViewBatch {
-  at::Tensor images_nchw;       ///< [N,3,H,W] float32, normalised
-  at::Tensor images_raw_nhwc;   ///< [N,H,W,3] uint8 RGB after augmentation; undefined unless needed (`needs`)
-  at::Tensor present_nc;        ///< [N,C] bool; undefined unless image labels are declared
-  at::Tensor target_nhw;        ///< [N,H,W] int64 with 255 = ignore; undefined unless the stream has labels
+  at::Tensor images_nchw;      ///< [N,3,H,W] float32, normalised
+  at::Tensor images_raw_nhwc;  ///< [N,H,W,3] uint8 RGB after augmentation; undefined unless needed (`needs`)
+  at::Tensor present_nc;       ///< [N,C] bool; undefined unless image labels are declared
+  at::Tensor target_nhw;       ///< [N,H,W] int64 with 255 = ignore; undefined unless the stream has labels
   Companions companions;
   ValidBoxes valid;
   std::vector<std::string> image_ids;
@@ -42,9 +47,9 @@ class Trainable;
 
 struct StepRequest {
   std::map<std::string, StreamBatch, std::less<>> streams;  ///< "main" always; "unlabelled", "unpaired" ...
-  std::int64_t step = 0;       ///< of this fit, from 0
+  std::int64_t step = 0;                                    ///< of this fit, from 0
   std::int64_t num_steps = 0;
-  std::int64_t epoch = 0;      ///< from 0
+  std::int64_t epoch = 0;  ///< from 0
   std::int64_t num_epochs = 0;
   Trainable* teacher = nullptr;  ///< exponential moving average of the student, where the fit keeps one
   /// Weight of a loss term at this step (the study's `train.terms`); a term with weight 0 need not be computed.

@@ -39,9 +39,9 @@ struct View {
   std::string image_id;
   std::int64_t image_height_px = 0;  ///< of the image before any resizing
   std::int64_t image_width_px = 0;
-  double scale = 1.0;                ///< input size / image size before rounding
-  bool flipped = false;              ///< mirrored left to right
-  Area covered;                      ///< what of the image the input shows
+  double scale = 1.0;    ///< input size / image size before rounding
+  bool flipped = false;  ///< mirrored left to right
+  Area covered;          ///< what of the image the input shows
 };
 
 /// Score maps of N images that share their planes.
@@ -49,7 +49,7 @@ struct ScoreMaps {
   at::Tensor scores_nphw;            ///< [N,P,h,w] float32
   std::vector<std::int64_t> planes;  ///< P label ids, strictly increasing, 0 = background; empty = class-agnostic
   ValueKind value = ValueKind::evidence;
-  std::vector<Area> covered;         ///< N areas; no stride law is assumed
+  std::vector<Area> covered;  ///< N areas; no stride law is assumed
 
   bool has_background() const { return !planes.empty() && planes.front() == kBackgroundLabel; }
 };

@@ -1,0 +1,104 @@
+#include "seedbed/backbone.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include <ATen/ATen.h>
+
+#include "seedbed/error.hpp"
+
+namespace seedbed {
+namespace {
+
+constexpr std::string_view kBlockPrefix = "block.";
+
+/// "block.-3" counts from the last block; other names stay as they are.
+std::string resolved_name(const std::vector<TapInfo>& taps, std::string_view name) {
+  std::int64_t index = 0;
+  const std::string_view digits = name.substr(std::min(kBlockPrefix.size(), name.size()));
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
+  if (!name.starts_with(kBlockPrefix) || error != std::errc() || end != digits.data() + digits.size() || index >= 0) {
+    return std::string(name);
+  }
+  const auto blocks =
+      std::ranges::count_if(taps, [](const TapInfo& tap) { return tap.name.starts_with(kBlockPrefix); });
+  return std::string(kBlockPrefix) + std::to_string(blocks + index);
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "`" : ", `") + name + "`";
+  return text;
+}
+
+}  // namespace
+
+SiteRewriter::~SiteRewriter() = default;
+ConvolutionRule::~ConvolutionRule() = default;
+TextTower::~TextTower() = default;
+Backbone::~Backbone() = default;
+
+StateReport Backbone::load_weights(const NamedTensors& tensors) { return load_state(tensors); }
+
+at::Tensor Backbone::reference_logits(const at::Tensor& /*final_tap*/) {
+  throw UserError("", "this backbone has no classifier of its own", "use a generator that brings one, such as `cam`");
+}
+
+TapInfo find_tap(const Backbone& backbone, std::string_view name) {
+  const std::vector<TapInfo> taps = backbone.taps();
+  const std::string wanted = resolved_name(taps, name);
+  std::vector<std::string> names;
+  for (const TapInfo& tap : taps) {
+    if (tap.name == wanted || std::ranges::find(tap.aliases, wanted) != tap.aliases.end()) return tap;
+    names.push_back(tap.name);
+  }
+  for (const TapInfo& tap : taps) names.insert(names.end(), tap.aliases.begin(), tap.aliases.end());
+  const std::string nearest = nearest_name(name, names);
+  throw UserError("", "this backbone has no such tap: `" + std::string(name) + "`",
+                  (nearest.empty() ? "" : "nearest: `" + nearest + "`; ") + "accepted: " + joined(names));
+}
+
+void require_servable(const ForwardRequest& request, const Backbone& backbone) {
+  for (const std::string& name : request.keep) find_tap(backbone, name);
+  if (request.from) {
+    find_tap(backbone, request.from->tap);
+    if (request.from->value.defined()) return;
+  }
+  if (request.from || !request.images_nchw.defined()) {
+    throw ContractError("host", "a forward request holds images or the value of a tap", "one of the two", "neither");
+  }
+  const at::Tensor& images = request.images_nchw;
+  if (images.dim() != 4 || images.scalar_type() != at::kFloat) {
+    throw ContractError("host", "images are [N,3,H,W] float32", "4 dimensions of float32",
+                        std::to_string(images.dim()) + " dimensions of " + c10::toString(images.scalar_type()));
+  }
+  const std::int64_t minimum = backbone.minimum_size_px();
+  if (std::min(images.size(2), images.size(3)) < minimum) {
+    throw UserError("",
+                    "this image is too small for the backbone: `" + std::to_string(images.size(2)) + " x " +
+                        std::to_string(images.size(3)) + "`",
+                    "at least `" + std::to_string(minimum) + "` pixels on each side");
+  }
+}
+
+at::Tensor run_site(const ForwardRequest& request, const Site& site, const at::Tensor& input,
+                    const std::function<at::Tensor(const at::Tensor&)>& original) {
+  return request.rewriter ? request.rewriter->rewrite(site, input, original) : original(input);
+}
+
+at::Tensor normalise_images(const at::Tensor& images_nhwc, const Normalisation& normalisation) {
+  const auto per_channel = [&](const std::array<double, 3>& values) {
+    return at::tensor(at::ArrayRef<double>(values.data(), values.size()), images_nhwc.options().dtype(at::kFloat))
+        .view({1, 3, 1, 1});
+  };
+  at::Tensor images = images_nhwc.permute({0, 3, 1, 2});
+  if (normalisation.bgr) images = images.flip(1);
+  // Three separate steps, as torchvision does them: folding them into one changes the last bit.
+  return images.to(at::kFloat)
+      .contiguous()
+      .div_(normalisation.scale)
+      .sub_(per_channel(normalisation.mean))
+      .div_(per_channel(normalisation.deviation));
+}
+
+}  // namespace seedbed

@@ -1,0 +1,16 @@
+# Sources of the tensor half of the SDK (seedbed_sdk). Kernels are compiled at -O3: GCC 12 vectorises loops of unknown
+# length only there. -Wno-psabi: functions that take or return vectors are all inlined, so no convention is involved.
+set(SEEDBED_SDK_KERNEL_SOURCES
+    "${CMAKE_CURRENT_LIST_DIR}/kernels/fusion.cpp" "${CMAKE_CURRENT_LIST_DIR}/kernels/pixel_adaptive.cpp"
+    "${CMAKE_CURRENT_LIST_DIR}/kernels/resize.cpp")
+set(SEEDBED_SDK_SOURCES
+    "${CMAKE_CURRENT_LIST_DIR}/attention.cpp"
+    "${CMAKE_CURRENT_LIST_DIR}/backbone.cpp"
+    "${CMAKE_CURRENT_LIST_DIR}/checks.cpp"
+    "${CMAKE_CURRENT_LIST_DIR}/input_guard.cpp"
+    "${CMAKE_CURRENT_LIST_DIR}/kinds.cpp"
+    "${CMAKE_CURRENT_LIST_DIR}/layers.cpp"
+    "${CMAKE_CURRENT_LIST_DIR}/module.cpp"
+    "${CMAKE_CURRENT_LIST_DIR}/trainable.cpp"
+    ${SEEDBED_SDK_KERNEL_SOURCES})
+set_source_files_properties(${SEEDBED_SDK_KERNEL_SOURCES} PROPERTIES COMPILE_OPTIONS "-O3;-Wno-psabi")

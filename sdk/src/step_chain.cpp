@@ -1,0 +1,78 @@
+#include "seedbed/step_chain.hpp"
+
+#include <algorithm>
+
+#include "seedbed/error.hpp"
+
+namespace seedbed {
+namespace {
+
+bool answers_to(const TapInfo& tap, std::string_view name) {
+  return tap.name == name || std::ranges::find(tap.aliases, name) != tap.aliases.end();
+}
+
+}  // namespace
+
+const Site& StepChain::add_site(std::string name, std::string kind, std::int64_t channels) {
+  return sites_.emplace_back(
+      Site{std::move(name), std::move(kind), static_cast<std::int64_t>(sites_.size()), channels});
+}
+
+void StepChain::add_step(Step step) { steps_.push_back(std::move(step)); }
+
+void StepChain::add_tap(TapInfo tap) {
+  std::vector<std::string> names = tap.aliases;
+  names.push_back(tap.name);
+  for (const std::string& name : names) {
+    if (std::ranges::any_of(taps_, [&](const Tap& other) { return answers_to(other.info, name); })) {
+      throw ContractError("StepChain", "a tap's names are its own", "a new name", "`" + name + "` again");
+    }
+  }
+  taps_.push_back({std::move(tap), steps_.size()});
+}
+
+std::vector<TapInfo> StepChain::taps() const {
+  std::vector<TapInfo> infos;
+  for (const Tap& tap : taps_) infos.push_back(tap.info);
+  return infos;
+}
+
+const StepChain::Tap& StepChain::find(std::string_view name) const {
+  const auto found = std::ranges::find_if(taps_, [&](const Tap& tap) { return answers_to(tap.info, name); });
+  if (found == taps_.end()) {
+    throw ContractError("StepChain", "require_servable() is called first", "a known tap",
+                        "`" + std::string(name) + "`");
+  }
+  return *found;
+}
+
+ForwardResult StepChain::run(const ForwardRequest& request) const {
+  std::vector<std::string> keep = request.keep;
+  if (keep.empty()) keep.emplace_back("final");
+  std::size_t last = 0;
+  for (const std::string& name : keep) last = std::max(last, find(name).num_steps);
+
+  std::size_t done = 0;
+  at::Tensor value = request.images_nchw;
+  if (request.from) {
+    done = find(request.from->tap).num_steps;
+    value = request.from->value;
+  }
+  for (const std::string& name : keep) {
+    if (find(name).num_steps < done) {
+      throw UserError("", "this tap lies before the one that the pass starts from: `" + name + "`",
+                      "a tap from `" + request.from->tap + "` on");
+    }
+  }
+
+  ForwardResult result;
+  while (true) {
+    for (const std::string& name : keep) {
+      if (find(name).num_steps == done) result.taps[name] = value;
+    }
+    if (done == last) return result;
+    value = steps_[done++](value, request);
+  }
+}
+
+}  // namespace seedbed

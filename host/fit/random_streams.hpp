@@ -1,21 +1,17 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
 #include <string_view>
-#include <variant>
 
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
 namespace seedbed::fit {
 
-/// One step of a stream's name: an operation, an epoch, an image id, a view.
-using StreamPart = std::variant<std::int64_t, std::string_view>;
-
-/// Seed of the stream that the parts name under a study's random seed. Neither keys nor worker counts enter, so cells
-/// that are compared share initialisation and order.
-std::uint64_t derive_seed(std::int64_t random_seed, std::initializer_list<StreamPart> parts);
+/// Seed of a named stream under a study's random seed. The name says the operation and the place in it: an epoch and
+/// a step, an image id, a view. Neither keys nor worker counts enter, so cells that are compared share initialisation
+/// and order.
+std::uint64_t derive_seed(std::int64_t random_seed, std::string_view stream);
 
 /// Seeds `generator` (a method's own) and the process-wide generators of LibTorch and OpenCV, from which `torch::nn`
 /// constructors, dropout and `cv::grabCut` draw; puts the process-wide ones back at the end of the scope.

@@ -109,7 +109,7 @@ class FitLoop {
     return step * job_.settings.accumulate / job_.batches.batches_per_epoch();
   }
   std::uint64_t seed(std::string_view what, std::int64_t number) const {
-    return derive_seed(job_.random_seed, {job_.operation, what, number});
+    return derive_seed(job_.random_seed, job_.operation + "/" + std::string(what) + "/" + std::to_string(number));
   }
 
   const FitJob& job_;

@@ -1,0 +1,105 @@
+#include <chrono>
+#include <csignal>
+#include <random>
+#include <set>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "program_run.hpp"
+#include "small_study.hpp"
+
+namespace seedbed::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+const std::string kMetrics =
+    "SELECT stage_key, name, class_name, target, rule, printf('%.17g', value) FROM metrics ORDER BY 1, 2, 3, 4, 5, 6";
+// A stage with two attempts that ended well was computed twice.
+const std::string kRepeated =
+    "SELECT stage_key FROM attempts WHERE state = 'done' GROUP BY stage_key HAVING count(*) > 1";
+
+class Kill : public ::testing::Test {
+ protected:
+  Kill() { folder_.write("study.toml", small_study()); }
+
+  std::vector<std::string> arguments(const std::string& store) const {
+    return {"run", "study.toml", "--store", store, "--quiet"};
+  }
+
+  // Ends well, whatever happened before.
+  void complete(const std::string& store) const {
+    const ProgramEnd end = seedbed(arguments(store), folder_.path());
+    ASSERT_EQ(end.status, 0) << end.out << end.err;
+  }
+
+  void expect_like_undisturbed(const std::string& store) const {
+    complete("undisturbed.db");
+    EXPECT_EQ(sql(folder_.path() / store, kMetrics), sql(folder_.path() / "undisturbed.db", kMetrics));
+  }
+
+  const ScratchFolder folder_;
+};
+
+TEST_F(Kill, ASupervisorKilledAtAnyMomentLosesNothingThatWasFinished) {
+  std::mt19937 random(20240611);
+  std::uniform_int_distribution<int> wait_ms(50, 2500);
+  int kills = 0;
+  for (int round = 0; round < 12; ++round) {
+    RunningProgram program(seedbed_program(), arguments("a.db"), folder_.path());
+    std::this_thread::sleep_for(milliseconds(wait_ms(random)));
+    if (program.is_over()) break;
+    const std::vector<pid_t> workers = children_of(program.pid());
+    program.signal(SIGKILL);
+    program.wait();
+    ++kills;
+    if (fs::exists(folder_.path() / "a.db")) {
+      EXPECT_EQ(sql(folder_.path() / "a.db", "PRAGMA integrity_check")[0][0], "ok");
+    }
+    // Workers die with their supervisor.
+    for (int tries = 0; tries < 100 && !workers.empty() && ::kill(workers.front(), 0) == 0; ++tries) {
+      std::this_thread::sleep_for(milliseconds(20));
+    }
+    for (const pid_t worker : workers) EXPECT_NE(::kill(worker, 0), 0) << "a worker outlived its supervisor";
+  }
+  EXPECT_GT(kills, 0);
+  complete("a.db");
+  EXPECT_TRUE(sql(folder_.path() / "a.db", kRepeated).empty());
+  expect_like_undisturbed("a.db");
+}
+
+TEST_F(Kill, AKilledWorkerCostsItsStagesAndTheNextRunCompletes) {
+  RunningProgram program(seedbed_program(), arguments("a.db"), folder_.path());
+  std::vector<pid_t> workers;
+  for (int tries = 0; tries < 500 && workers.empty(); ++tries) {
+    std::this_thread::sleep_for(milliseconds(10));
+    workers = children_of(program.pid());
+  }
+  ASSERT_FALSE(workers.empty());
+  std::this_thread::sleep_for(milliseconds(600));
+  ::kill(workers.front(), SIGKILL);
+  const ProgramEnd end = program.wait();
+  EXPECT_EQ(end.status, 3) << end.out << end.err;
+  EXPECT_NE(end.out.find("signal `9`"), std::string::npos) << end.out << end.err;
+  complete("a.db");
+  EXPECT_TRUE(sql(folder_.path() / "a.db", kRepeated).empty());
+  EXPECT_NE(sql(folder_.path() / "a.db", "SELECT count(*) FROM attempts WHERE exit_signal = 9")[0][0], "0");
+  expect_like_undisturbed("a.db");
+}
+
+TEST_F(Kill, AnInterruptEndsAtASafePlaceAndTheNextRunGoesOn) {
+  RunningProgram program(seedbed_program(), arguments("a.db"), folder_.path());
+  std::this_thread::sleep_for(milliseconds(2500));
+  program.signal(SIGINT);
+  const ProgramEnd end = program.wait();
+  EXPECT_EQ(end.status, 130) << end.out << end.err;
+  EXPECT_FALSE(fs::exists(folder_.path() / "a.db-wal"));
+  complete("a.db");
+  EXPECT_TRUE(sql(folder_.path() / "a.db", kRepeated).empty());
+  expect_like_undisturbed("a.db");
+}
+
+}  // namespace
+}  // namespace seedbed::testing

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <string>
+
+namespace seedbed::testing {
+
+/// A study of every stage type that takes a few seconds: two grid points, two random seeds, 48 px scenes.
+inline std::string small_study() {
+  return R"(schema = 1
+[study]
+name = "small"
+random_seeds = [0, 1]
+
+[execution]
+threads = 1
+
+[dataset]
+kind = "scenes"
+height = 48
+width = 48
+roles = { train = "0..24", measure = "0..12", select = "24..30", test = "30..42" }
+
+[backbone]
+method = "small_cnn"
+
+[seed_generator]
+method = "cam"
+train = { epochs = 2, batch_size = 8, learning_rate = 0.05 }
+localise = { scales = [1.0], flip = true, fusion = "plain" }
+
+[[refiner]]
+name = "pamr"
+method = "pamr"
+
+[pseudo_label]
+background = { rule = "threshold", choose = { on = "select" } }
+
+[segmenter]
+backbone = { method = "small_cnn" }
+head = { method = "linear" }
+loss = [{ method = "cross_entropy" }]
+train = { epochs = 1, batch_size = 8, learning_rate = 0.05 }
+
+[score]
+targets = ["image_labels", "seeds", "pseudo_labels", "predictions"]
+roles = ["measure", "test"]
+
+[[grid]]
+  [[grid.axis]]
+  name = "pamr"
+  key = "refiner.pamr.enabled"
+  values = [true, false]
+)";
+}
+
+}  // namespace seedbed::testing

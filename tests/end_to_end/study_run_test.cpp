@@ -1,0 +1,108 @@
+#include <algorithm>
+#include <fstream>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "program_run.hpp"
+#include "small_study.hpp"
+
+namespace seedbed::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Everything that two runs of one study must agree on.
+const std::string kMetrics =
+    "SELECT stage_key, name, class_name, target, rule, printf('%.17g', rule_value), printf('%.17g', value) "
+    "FROM metrics ORDER BY 1, 2, 3, 4, 5, 6, 7";
+const std::string kArtefacts = "SELECT stage_key, name, digest FROM artefacts ORDER BY 1, 2, 3";
+
+class StudyRun : public ::testing::Test {
+ protected:
+  StudyRun() { folder_.write("study.toml", small_study()); }
+
+  nlohmann::ordered_json run(const std::string& store, std::vector<std::string> flags = {}, int status = 0) const {
+    std::vector<std::string> arguments{"run", "study.toml", "--store", store};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    return seedbed_json(arguments, folder_.path(), status);
+  }
+
+  fs::path store(const std::string& name) const { return folder_.path() / name; }
+
+  const ScratchFolder folder_;
+};
+
+TEST_F(StudyRun, FillsTheStoreAndASecondRunStartsNoWorker) {
+  const auto first = run("a.db");
+  EXPECT_GT(first.at("done").get<int>(), 20);
+  EXPECT_TRUE(first.at("failures").empty());
+  const auto second = run("a.db");
+  EXPECT_EQ(second.at("done"), 0);
+  EXPECT_EQ(second.at("workers_started"), 0);
+  EXPECT_GT(second.at("reused").get<int>(), 0);
+}
+
+TEST_F(StudyRun, EveryTargetOfEveryCellHasItsNumbers) {
+  run("a.db");
+  std::set<std::string> targets;
+  for (const auto& row : sql(store("a.db"), "SELECT DISTINCT target FROM metrics WHERE name IN ('miou_union', 'map_macro')")) {
+    targets.insert(row[0]);
+  }
+  for (const char* target : {"image_labels", "seeds", "pseudo_labels"}) EXPECT_TRUE(targets.contains(target)) << target;
+  EXPECT_EQ(sql(store("a.db"), "SELECT count(*) FROM cells")[0][0], "4");
+  EXPECT_EQ(sql(store("a.db"), "SELECT count(*) FROM metrics WHERE value < 0 OR value > 1 AND name LIKE 'miou%'")[0][0], "0");
+  // Masks are opened for choosing and scoring, never for training.
+  EXPECT_EQ(sql(store("a.db"), "SELECT count(*) FROM ledger WHERE kind = 'masks' AND purpose = 'train'")[0][0], "0");
+  EXPECT_NE(sql(store("a.db"), "SELECT count(*) FROM ledger WHERE kind = 'masks' AND purpose = 'score'")[0][0], "0");
+}
+
+TEST_F(StudyRun, OneWorkerAndTwoGiveEqualMetricsAndArtefacts) {
+  run("one.db", {"--threads", "1", "--workers", "1"});
+  run("two.db", {"--threads", "1", "--workers", "2"});
+  EXPECT_EQ(sql(store("one.db"), kMetrics), sql(store("two.db"), kMetrics));
+  const auto artefacts = sql(store("one.db"), kArtefacts);
+  EXPECT_FALSE(artefacts.empty());
+  EXPECT_EQ(artefacts, sql(store("two.db"), kArtefacts));
+}
+
+TEST_F(StudyRun, FewImagesAreMarkedAndNeverMixedWithAllOfThem) {
+  run("a.db", {"--images", "4"});
+  run("a.db");
+  EXPECT_EQ(sql(store("a.db"), "SELECT DISTINCT images_limit FROM studies ORDER BY 1").size(), 2u);
+  const auto table = seedbed({"results", "table", "--store", "a.db"}, folder_.path());
+  EXPECT_EQ(table.status, 0) << table.err;
+}
+
+TEST_F(StudyRun, ALostArtefactIsMadeAgainWhenSomethingNeedsIt) {
+  run("a.db");
+  fs::remove_all(store("a.db.artefacts"));
+  // Nothing needs the artefacts while the scores stand.
+  EXPECT_EQ(run("a.db").at("done"), 0);
+  // Another rule does: fits and maps are made again, and come out as they were.
+  const auto again = run("a.db", {"--set", "pseudo_label.background={rule=\"power\", alpha=4}"});
+  EXPECT_GT(again.at("done").get<int>(), 0);
+  EXPECT_TRUE(again.at("failures").empty());
+  EXPECT_EQ(sql(store("a.db"), "SELECT count(*) FROM stages WHERE nondeterministic = 1")[0][0], "0");
+}
+
+TEST_F(StudyRun, AnAttemptHasALogAndTheStoreIsOneFile) {
+  run("a.db");
+  for (const auto& row : sql(store("a.db"), "SELECT DISTINCT log_file FROM attempts")) {
+    EXPECT_TRUE(fs::exists(row[0])) << row[0];
+  }
+  EXPECT_FALSE(fs::exists(store("a.db-wal")));
+  EXPECT_TRUE(fs::is_empty(store("a.db.inbox")));
+}
+
+TEST_F(StudyRun, TheTableComesInEveryFormat) {
+  run("a.db");
+  for (const char* format : {"text", "markdown", "csv", "latex", "json"}) {
+    const auto table = seedbed({"results", "table", "--store", "a.db", "--format", format}, folder_.path());
+    EXPECT_EQ(table.status, 0) << format << table.err;
+    EXPECT_NE(table.out.find("pamr"), std::string::npos) << format << table.out;
+  }
+}
+
+}  // namespace
+}  // namespace seedbed::testing

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,11 +37,11 @@ struct PluginFile {
   std::filesystem::path path;
   SearchOrigin origin = SearchOrigin::plugin_path;
   bool taken = false;
-  std::string reason;  ///< why it was not taken, as sentences; "" where it was
-  std::optional<PluginManifest> manifest;        ///< wherever it could be read, rejected files included
-  std::optional<Fingerprint> fingerprint;        ///< likewise
-  std::vector<FingerprintDifference> differences;  ///< from the host's; empty where all is equal
-  std::string manifest_json;                     ///< as embedded; see method_json()
+  std::string reason = {};  ///< why it was not taken, as sentences; "" where it was
+  std::optional<PluginManifest> manifest = {};          ///< wherever it could be read, rejected files included
+  std::optional<Fingerprint> fingerprint = {};          ///< likewise
+  std::vector<FingerprintDifference> differences = {};  ///< from the host's; empty where all is equal
+  std::string manifest_json = {};                       ///< as embedded; see method_json()
 };
 
 /// A method and the library that brings it. Valid as long as the catalogue.
@@ -77,7 +80,19 @@ class Catalogue {
   std::vector<FoundMethod> methods(MethodKind kind) const;
 
  private:
+  // Positions, so that a copied or moved catalogue stays right.
+  struct Place {
+    std::size_t file;
+    std::size_t method;
+  };
+
+  explicit Catalogue(std::vector<PluginFile> files);
+  const std::vector<Place>* places_of(MethodKind kind, std::string_view id) const;
+  FoundMethod at(const Place& place) const;
+  std::string why_absent(MethodKind kind, std::string_view id) const;
+
   std::vector<PluginFile> files_;
+  std::map<MethodKind, std::map<std::string, std::vector<Place>, std::less<>>> index_;
 };
 
 }  // namespace seedbed::manifest

@@ -43,10 +43,10 @@ std::optional<ParameterSpec> read_parameter(const std::string& name, TomlTable& 
   spec.minimum = table.number("minimum");
   spec.maximum = table.number("maximum");
   spec.choices = table.texts("choices");
-  if (table.has("minimum_size")) spec.minimum_size = table.integer("minimum_size", 0);
+  spec.minimum_size = table.integer("minimum_size");
   spec.required = table.boolean("required", false);
   const auto default_value = table.value("default");
-  if (table.has("minimum_size") && spec.minimum_size < 0) {
+  if (spec.minimum_size.value_or(0) < 0) {
     table.complain("minimum_size", "minimum_size is negative", "accepted: 0 or more");
   }
   if (spec.required) {
@@ -143,7 +143,7 @@ MethodManifest read_method(TomlTable& table) {
   MethodManifest method;
   method.id = table.required_text("id");
   method.kind = read_kind(table);
-  method.revision = table.integer("revision", 1);
+  method.revision = table.integer("revision").value_or(1);
   method.summary = table.text("summary");
   method.citation = table.text("citation");
   method.licence = table.text("licence");
@@ -153,7 +153,7 @@ MethodManifest read_method(TomlTable& table) {
   method.provides = table.texts("provides");
   method.takes = read_map_type(table, "takes");
   method.gives = read_map_type(table, "gives");
-  method.bytes_per_image = table.integer("bytes_per_image", 0);
+  method.bytes_per_image = table.integer("bytes_per_image").value_or(0);
   if (auto forced = table.table("backbone_defaults")) method.backbone_defaults = forced->all_values();
   table.each_table("parameters", [&](const std::string& name, TomlTable& below) {
     if (auto spec = read_parameter(name, below)) method.parameters.push_back(*std::move(spec));
@@ -180,9 +180,9 @@ MethodManifest read_method(TomlTable& table) {
 PluginManifest plugin_manifest_from_toml(std::string_view toml, const std::string& file_name) {
   const toml::table root = parse_toml(toml, file_name);
   TomlErrors errors(file_name);
-  TomlTable file(root, "[]", errors);
+  TomlTable file(root, "", errors);
   PluginManifest manifest;
-  manifest.schema = file.integer("schema", 0);
+  manifest.schema = file.integer("schema").value_or(0);
   if (manifest.schema != 1) file.complain("schema", "the schema is missing or unknown", "accepted: schema = 1");
   if (auto plugin = file.table("plugin")) {
     manifest.name = plugin->required_text("name");

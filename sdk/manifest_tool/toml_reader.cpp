@@ -101,6 +101,12 @@ void TomlErrors::throw_if_any() const {
   throw UserErrors(std::move(errors));
 }
 
+std::string TomlTable::name() const { return path_.empty() ? "the file" : "[" + path_ + "]"; }
+
+std::string TomlTable::below_path(std::string_view key) const {
+  return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
+}
+
 const toml::node* TomlTable::find(std::string_view key) {
   asked_.emplace_back(key);
   return table_.get(key);
@@ -112,14 +118,14 @@ const T* TomlTable::find_as(std::string_view key, std::string_view phrase) {
   if (!node) return nullptr;
   const T* typed = node->as<T>();
   if (!typed) {
-    errors_.add(node->source(), ticked(key) + " in " + name_ + " is " + std::string(phrase_of(*node)),
+    errors_.add(node->source(), ticked(key) + " in " + name() + " is " + std::string(phrase_of(*node)),
                 "accepted: " + std::string(phrase));
   }
   return typed;
 }
 
 std::string TomlTable::required_text(std::string_view key) {
-  if (!has(key)) complain("", name_ + " lacks " + ticked(key));
+  if (!has(key)) complain("", name() + " lacks " + ticked(key));
   return text(key);
 }
 
@@ -128,9 +134,9 @@ std::string TomlTable::text(std::string_view key, std::string fallback) {
   return value ? value->get() : std::move(fallback);
 }
 
-std::int64_t TomlTable::integer(std::string_view key, std::int64_t fallback) {
+std::optional<std::int64_t> TomlTable::integer(std::string_view key) {
   const auto* value = find_as<toml::value<std::int64_t>>(key, "an integer");
-  return value ? value->get() : fallback;
+  return value ? std::optional(value->get()) : std::nullopt;
 }
 
 bool TomlTable::boolean(std::string_view key, bool fallback) {
@@ -145,7 +151,7 @@ std::optional<double> TomlTable::number(std::string_view key) {
   }
   const auto* value = find_as<toml::value<double>>(key, "a number");
   if (!value) return std::nullopt;
-  if (!std::isfinite(value->get())) complain(key, ticked(key) + " in " + name_ + " is not finite", "accepted: a number");
+  if (!std::isfinite(value->get())) complain(key, ticked(key) + " in " + name() + " is not finite", "accepted: a number");
   return value->get();
 }
 
@@ -157,7 +163,7 @@ std::vector<std::string> TomlTable::texts(std::string_view key) {
     if (const auto value = element.value_exact<std::string>()) {
       result.push_back(*value);
     } else {
-      errors_.add(element.source(), ticked(key) + " in " + name_ + " holds " + std::string(phrase_of(element)),
+      errors_.add(element.source(), ticked(key) + " in " + name() + " holds " + std::string(phrase_of(element)),
                   "accepted: a list of texts");
     }
   }
@@ -174,7 +180,7 @@ std::optional<ParameterValue> TomlTable::value(std::string_view key) {
   if (!node) return std::nullopt;
   auto result = value_of(*node);
   if (!result) {
-    errors_.add(node->source(), ticked(key) + " in " + name_ + " cannot be a parameter's value",
+    errors_.add(node->source(), ticked(key) + " in " + name() + " cannot be a parameter's value",
                 "accepted: true or false, a number, a text, or a list of numbers or texts");
   }
   return result;
@@ -188,7 +194,7 @@ std::vector<ParameterValue> TomlTable::values(std::string_view key) {
     if (auto value = value_of(element)) {
       result.push_back(*std::move(value));
     } else {
-      errors_.add(element.source(), "an element of " + ticked(key) + " in " + name_ + " cannot be a parameter's value");
+      errors_.add(element.source(), "an element of " + ticked(key) + " in " + name() + " cannot be a parameter's value");
     }
   }
   return result;
@@ -205,7 +211,7 @@ ParameterValues TomlTable::all_values() {
 std::optional<TomlTable> TomlTable::table(std::string_view key) {
   const auto* below = find_as<toml::table>(key, "a table");
   if (!below) return std::nullopt;
-  return TomlTable(*below, name_.substr(0, name_.size() - 1) + "." + std::string(key) + "]", errors_);
+  return TomlTable(*below, below_path(key), errors_);
 }
 
 void TomlTable::each_table(std::string_view key, const std::function<void(const std::string&, TomlTable&)>& read) {
@@ -218,16 +224,15 @@ void TomlTable::each_table(std::string_view key, const std::function<void(const 
     const auto at = entry.first->source().begin;
     return std::pair(at.line, at.column);
   });
-  const std::string prefix = name_.substr(0, name_.size() - 1) + "." + std::string(key) + ".";
+  const TomlTable group(*below, below_path(key), errors_);
   for (const auto& [name, node] : entries) {
     const std::string text(name->str());
     if (const toml::table* table = node->as_table()) {
-      TomlTable reader(*table, prefix + text + "]", errors_);
+      TomlTable reader(*table, group.below_path(text), errors_);
       read(text, reader);
       reader.finish();
     } else {
-      errors_.add(node->source(), ticked(text) + " in " + prefix.substr(0, prefix.size() - 1) + "] is " +
-                                      std::string(phrase_of(*node)),
+      errors_.add(node->source(), ticked(text) + " in " + group.name() + " is " + std::string(phrase_of(*node)),
                   "accepted: a table");
     }
   }
@@ -238,9 +243,7 @@ void TomlTable::each_element(std::string_view key, const std::function<void(Toml
   if (!array) return;
   for (const toml::node& element : *array) {
     if (const toml::table* table = element.as_table()) {
-      TomlTable reader(*table, name_ == "[]" ? "[[" + std::string(key) + "]]"
-                                              : name_.substr(0, name_.size() - 1) + "." + std::string(key) + "]",
-                       errors_);
+      TomlTable reader(*table, below_path(key), errors_);
       read(reader);
     } else {
       errors_.add(element.source(), "an element of " + ticked(key) + " is " + std::string(phrase_of(element)),
@@ -254,7 +257,7 @@ std::optional<std::string> TomlTable::json(std::string_view key) {
   if (!below) return std::nullopt;
   const auto value = json_of(*below);
   if (!value) {
-    complain(key, ticked(key) + " in " + name_ + " holds a date, a time or an infinite number",
+    complain(key, ticked(key) + " in " + name() + " holds a date, a time or an infinite number",
              "accepted: texts, finite numbers, true or false, lists and tables of them");
     return std::nullopt;
   }
@@ -272,7 +275,7 @@ void TomlTable::finish() {
     const std::string nearest = nearest_name(key.str(), asked_);
     std::string hint = nearest.empty() ? "accepted: " : "nearest: " + ticked(nearest) + "; accepted: ";
     for (const std::string& asked : asked_) hint += (&asked == &asked_.front() ? "" : ", ") + ticked(asked);
-    errors_.add(key.source(), "unknown key in " + (name_ == "[]" ? "the file" : name_) + ": " + ticked(key.str()), hint);
+    errors_.add(key.source(), "unknown key in " + name() + ": " + ticked(key.str()), hint);
   }
 }
 

@@ -37,12 +37,13 @@ class TomlErrors {
 /// reported and read as the fallback, so that one pass finds everything.
 class TomlTable {
  public:
-  TomlTable(const toml::table& table, std::string name, TomlErrors& errors)
-      : table_(table), name_(std::move(name)), errors_(errors) {}
+  /// `path` is the table's dotted name, empty for the whole file.
+  TomlTable(const toml::table& table, std::string path, TomlErrors& errors)
+      : table_(table), path_(std::move(path)), errors_(errors) {}
 
   std::string required_text(std::string_view key);
   std::string text(std::string_view key, std::string fallback = {});
-  std::int64_t integer(std::string_view key, std::int64_t fallback);
+  std::optional<std::int64_t> integer(std::string_view key);
   bool boolean(std::string_view key, bool fallback);
   std::optional<double> number(std::string_view key);
   std::vector<std::string> texts(std::string_view key);
@@ -64,16 +65,17 @@ class TomlTable {
   void finish();
 
   bool has(std::string_view key) const { return table_.contains(key); }
-  const std::string& name() const { return name_; }
+  std::string name() const;  ///< in messages: "[method.presets.irn]"
   void complain(std::string_view key, const std::string& message, const std::string& hint = {});
 
  private:
+  std::string below_path(std::string_view key) const;
   const toml::node* find(std::string_view key);
   template <typename T>
   const T* find_as(std::string_view key, std::string_view phrase);
 
   const toml::table& table_;
-  std::string name_;  // in messages: "[method.presets.irn]"
+  std::string path_;
   TomlErrors& errors_;
   std::vector<std::string> asked_;
 };

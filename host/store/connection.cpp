@@ -182,17 +182,19 @@ std::optional<std::int64_t> Connection::integer(std::string_view sql, std::initi
   return first.integer(0);
 }
 
-Transaction::Transaction(Connection& connection) : connection_(connection), open_(!connection.in_transaction()) {
-  if (open_) connection_.execute("BEGIN IMMEDIATE");
+Transaction::Transaction(Connection& connection) : connection_(connection), nested_(connection.in_transaction()) {
+  connection_.execute(nested_ ? "SAVEPOINT part" : "BEGIN IMMEDIATE");
 }
 
 Transaction::~Transaction() {
+  if (!open_) return;
   // SQLite has already rolled back after some errors (full disk); asking again is then an error of no interest.
-  if (open_) sqlite3_exec(connection_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+  const char* back = nested_ ? "ROLLBACK TO part; RELEASE part" : "ROLLBACK";
+  sqlite3_exec(connection_.handle(), back, nullptr, nullptr, nullptr);
 }
 
 void Transaction::commit() {
-  if (open_) connection_.execute("COMMIT");
+  connection_.execute(nested_ ? "RELEASE part" : "COMMIT");
   open_ = false;
 }
 

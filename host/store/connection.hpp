@@ -85,7 +85,7 @@ class Connection {
   std::map<std::string, sqlite3_stmt*, std::less<>> statements_;
 };
 
-/// All or nothing: what is not committed is rolled back. Inside another transaction it is part of that one.
+/// All or nothing: what is not committed is rolled back. Inside another transaction it commits with that one.
 class Transaction {
  public:
   explicit Transaction(Connection& connection);
@@ -97,7 +97,8 @@ class Transaction {
 
  private:
   Connection& connection_;
-  bool open_;
+  bool nested_;
+  bool open_ = true;
 };
 
 /// Throws the error that SQLite's last code on `handle` stands for: a UserError where the file, the disk or another

@@ -23,7 +23,6 @@ bool is_network_file_system(unsigned long type) {
       0x0BD00BD0ul,  // Lustre
       0x47504653ul,  // GPFS
       0x19830326ul,  // BeeGFS
-      0x013661ACul,  // GFS2's lock module
       0x01161970ul,  // GFS2
       0x7461636Ful,  // OCFS2
       0x20030528ul,  // OrangeFS

@@ -88,7 +88,7 @@ CREATE TABLE lineage (
 ) WITHOUT ROWID;
 CREATE INDEX lineage_by_ancestor ON lineage (ancestor_id);
 
--- Which stages answer for a cell, and as what. The role stands here because roles with equal images share stages.
+-- Which stages answer for a cell, and as what, and all stages that those rest on ("fit:seeds@train"). The role stands here because roles with equal images share stages.
 CREATE TABLE cell_stages (
   cell_id INTEGER NOT NULL REFERENCES cells (id) ON DELETE CASCADE,
   stage_id INTEGER NOT NULL REFERENCES stages (id),
@@ -137,7 +137,7 @@ CREATE TABLE attempts (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   stage_id INTEGER NOT NULL REFERENCES stages (id) ON DELETE CASCADE,
   number INTEGER NOT NULL CHECK (typeof(number) = 'integer' AND number >= 1),  -- of this stage
-  state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed', 'interrupted')),
+  state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed', 'interrupted', 'skipped')),
   cause TEXT NOT NULL DEFAULT 'none'
     CHECK (cause IN ('none', 'user_error', 'contract_error', 'crash', 'out_of_memory', 'timeout', 'interrupted',
                      'device_lost', 'internal')),
@@ -336,8 +336,7 @@ SELECT DISTINCT st.name AS study, c.point, c.levels, c.random_seed, s.label AS s
 FROM studies st
 JOIN cells c ON c.study_id = st.id
 JOIN cell_stages cs ON cs.cell_id = c.id
-JOIN lineage l ON l.stage_id = cs.stage_id
-JOIN stages s ON s.id = l.ancestor_id
+JOIN stages s ON s.id = cs.stage_id
 JOIN attempts a ON a.id = s.result_attempt_id
 JOIN ledger g ON g.attempt_id = a.id;
 
@@ -349,8 +348,7 @@ SELECT DISTINCT st.name AS study, c.point, c.levels, c.random_seed, s.label AS s
 FROM studies st
 JOIN cells c ON c.study_id = st.id
 JOIN cell_stages cs ON cs.cell_id = c.id
-JOIN lineage l ON l.stage_id = cs.stage_id
-JOIN stages s ON s.id = l.ancestor_id
+JOIN stages s ON s.id = cs.stage_id
 JOIN stage_plugins p ON p.stage_id = s.id
 LEFT JOIN attempt_plugins ap ON ap.attempt_id = s.result_attempt_id AND ap.slot = p.slot
 LEFT JOIN plugins b ON b.digest = ap.library_digest;

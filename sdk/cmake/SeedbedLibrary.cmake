@@ -17,12 +17,26 @@ if(SEEDBED_PCH)
                               <string> <string_view> <vector> <ATen/ATen.h>)
 endif()
 
-# Compiles the target with ATen's headers precompiled; it must link Seedbed::torch, by Seedbed::sdk for instance.
+# Compiles the target with ATen's headers precompiled; it must link Seedbed::torch, by Seedbed::sdk for instance. Call it
+# after the sources' properties are set: a source with its own machine options cannot use the header, and one with its
+# own optimisation level makes GCC 12 crash on a header precompiled at -O1 (every build but Release).
 function(seedbed_use_torch_pch target)
-  if(TARGET seedbed_torch_pch)
-    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
-    target_precompile_headers(${target} REUSE_FROM seedbed_torch_pch)
+  if(NOT TARGET seedbed_torch_pch)
+    return()
   endif()
+  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+  target_precompile_headers(${target} REUSE_FROM seedbed_torch_pch)
+  set(unlike "(^|;)-m")
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
+    set(unlike "(^|;)-[mO]")
+  endif()
+  get_target_property(sources ${target} SOURCES)
+  foreach(source IN LISTS sources)
+    get_source_file_property(options "${source}" COMPILE_OPTIONS)
+    if(options MATCHES "${unlike}")
+      set_source_files_properties("${source}" PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+    endif()
+  endforeach()
 endfunction()
 
 # Links Seedbed::sdk into a program whose sources include LibTorch, and precompiles its headers. GCC silently ignores a

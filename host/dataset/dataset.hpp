@@ -38,18 +38,21 @@ struct ImageEntry {
   std::int64_t index = 0;                                     ///< procedural data sets: which scene
 };
 
-/// A resolved role: its images in the order of its list.
+/// A resolved role: its images in the order of its list. `train` lacks images without any class (where labels are known
+/// without decoding), every role but `train` lacks the images of `select`.
 struct Role {
   std::string name;
   std::vector<std::string> image_ids;
-  bool has_masks = false;
+  bool has_masks = false;  ///< at least one of the images has a mask file
+  std::int64_t images_without_class = 0;  ///< `train` only: images of the list that were left out
 };
 
 class Dataset {
  public:
   /// Opens the data set that a resolved `[dataset]` table describes: reads lists, classes and label files, no image.
   /// `images_limit` > 0 keeps the first N images of each role.
-  /// Throws: UserErrors naming each missing or malformed list, class or label file with line numbers.
+  /// Throws: UserErrors with everything that is wrong: `where` is "dataset.KEY" for the table (which study can place in
+  /// its file) and "FILE:LINE" for lists, class and label files.
   static std::shared_ptr<const Dataset> open(const Json& table, std::int64_t images_limit = 0);
 
   virtual ~Dataset() = default;
@@ -73,7 +76,7 @@ class Dataset {
   virtual std::string digest(const std::vector<std::string>& image_ids, Content content,
                              std::string_view side = {}) const = 0;
 
-  /// The resolved table this was opened from.
+  /// The table this was opened from, every default written out.
   virtual const Json& table() const = 0;
 };
 

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "dataset/dataset.hpp"
+
 namespace seedbed::dataset {
 
 /// Settings of the procedural scenes. Same settings and index: same bytes on any machine (integer arithmetic only).
@@ -15,12 +17,15 @@ struct SceneSettings {
   std::uint64_t world_seed = 0;   ///< another world: other colours and placements
 };
 
+/// The settings in a `[dataset]` table of kind `scenes`. Throws: UserErrors.
+SceneSettings scene_settings(const Json& table);
+
 /// One scene: rows top to bottom.
 struct Scene {
   std::int64_t height_px = 0;
   std::int64_t width_px = 0;
   std::vector<std::uint8_t> image_hwc;     ///< height * width * 3, RGB
-  std::vector<std::uint8_t> mask_hw;       ///< height * width, labels 0..C, 255 on thin borders between objects
+  std::vector<std::uint8_t> mask_hw;       ///< height * width, labels 0..C, 255 on the outermost pixels of objects
   std::vector<std::uint8_t> saliency_hw;   ///< height * width, 0 or 255: any object
   std::vector<std::int64_t> image_labels;  ///< sorted classes with at least one visible pixel
 };

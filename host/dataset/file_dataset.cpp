@@ -1,0 +1,116 @@
+#include "dataset/file_dataset.hpp"
+
+#include <algorithm>
+#include <system_error>
+
+#include "digest/sha256.hpp"
+#include "seedbed/error.hpp"
+
+namespace seedbed::dataset {
+
+FileDataset::FileDataset(FileDatasetParts parts) : parts_(std::move(parts)) {
+  for (Role& role : parts_.roles) {
+    for (const std::string& id : role.image_ids) add_entry(id);
+    role.has_masks = std::ranges::any_of(role.image_ids, [&](const std::string& id) {
+      std::error_code error;
+      const ImageEntry& known = entries_.at(id);
+      return !known.mask.empty() && std::filesystem::exists(known.mask, error);
+    });
+  }
+}
+
+void FileDataset::add_entry(const std::string& image_id) {
+  const auto [entry, is_new] = entries_.try_emplace(image_id);
+  if (!is_new) return;
+  entry->second.id = image_id;
+  entry->second.image = parts_.image_path(image_id);
+  if (!parts_.mask_folder.empty()) entry->second.mask = parts_.mask_folder / (image_id + parts_.mask_suffix);
+  for (const auto& [name, side] : parts_.side) entry->second.side[name] = side.folder / (image_id + side.suffix);
+  if (!parts_.labels) return;
+  if (const auto labels = parts_.labels->find(image_id); labels != parts_.labels->end())
+    entry->second.image_labels = labels->second;
+}
+
+const ImageEntry& FileDataset::entry(std::string_view image_id) const {
+  const auto found = entries_.find(image_id);
+  if (found != entries_.end()) return found->second;
+  throw UserError("dataset", "No role lists this image: `" + std::string(image_id) + "`.",
+                  "`datasets info` shows the roles and their images.");
+}
+
+std::optional<std::vector<std::int64_t>> FileDataset::image_labels(std::string_view image_id) const {
+  return entry(image_id).image_labels;
+}
+
+std::string FileDataset::digest(const std::vector<std::string>& image_ids, Content content,
+                                std::string_view side) const {
+  digest::Sha256 hash;
+  for (const std::string& id : image_ids) hash.update(id + "\n" + digest_of(entry(id), content, side) + "\n");
+  return hash.hex();
+}
+
+std::string FileDataset::digest_of(const ImageEntry& entry, Content content, std::string_view side) const {
+  switch (content) {
+    case Content::image: return digests_.of(entry.image);
+    case Content::side: {
+      const auto found = entry.side.find(std::string(side));
+      if (found != entry.side.end()) return digests_.of(found->second);
+      throw UserError("dataset.side", "The data set has no such side input: `" + std::string(side) + "`.",
+                      "Declare its folder under `side`.");
+    }
+    case Content::image_labels:
+      if (entry.image_labels) {
+        std::string labels = "labels";
+        for (std::int64_t label : *entry.image_labels) labels += " " + std::to_string(label);
+        return labels;
+      }
+      [[fallthrough]];
+    case Content::mask: break;
+  }
+  if (!entry.mask.empty()) return digests_.of(entry.mask);
+  throw UserError("dataset.masks", "An image has no mask: `" + entry.id + "`.", "Name the masks' folder with the key `masks`.");
+}
+
+std::filesystem::path read_root(TableReader& reader) {
+  const std::string text = reader.required_text("root", "It names the data set's folder.");
+  if (text.empty()) return {};
+  std::error_code error;
+  std::filesystem::path root = std::filesystem::absolute(text).lexically_normal();
+  reader.resolve("root", root.string());
+  if (std::filesystem::is_directory(root, error)) return root;
+  reader.problem("root", "The data set's folder does not exist: `" + root.string() + "`.",
+                 "Check the path, or the environment variable that it is made of.");
+  return {};
+}
+
+std::map<std::string, SideFolder> read_side(TableReader& reader, const std::filesystem::path& root,
+                                            std::vector<UserError>& problems) {
+  std::map<std::string, SideFolder> side;
+  Json resolved = Json::object();
+  const Json inputs = reader.table("side", Json::object());
+  for (const auto& [name, value] : inputs.items()) {
+    const Json table = value.is_string() ? Json{{"folder", value}} : value;
+    TableReader input(table, "dataset.side." + name, problems);
+    const std::string folder = input.required_text("folder", "It holds one file an image, named after it.");
+    const std::string suffix = input.text("suffix", ".png");
+    input.refuse_keys_beyond({"folder", "suffix"});
+    side[name] = {root / folder, suffix};
+    resolved[name] = input.resolved();
+  }
+  reader.resolve("side", resolved);
+  return side;
+}
+
+void require_labels(const ImageLabels& labels, const std::vector<Role>& roles, const std::filesystem::path& file,
+                    std::vector<UserError>& problems) {
+  for (const Role& role : roles) {
+    std::vector<std::string> missing;
+    for (const std::string& id : role.image_ids)
+      if (!labels.contains(id)) missing.push_back(id);
+    if (!missing.empty())
+      problems.emplace_back(file.string(), "Images of role `" + role.name + "` have no labels: " + quoted_list(missing) + ".",
+                            "The label file needs a line for each image of a role; one without classes holds the id alone.");
+  }
+}
+
+}  // namespace seedbed::dataset

@@ -19,11 +19,9 @@ using Arguments = std::vector<std::string>;
 
 std::string content_of(const std::string& file) {
   std::ifstream stream(file, std::ios::binary);
-  std::string content(std::istreambuf_iterator<char>(stream), {});
-  if (!stream.is_open() || stream.bad() || std::filesystem::is_directory(file)) {
-    throw UserError(file, "the file cannot be read");
-  }
-  return content;
+  // A folder opens, and fails when it is read.
+  if (!stream || std::filesystem::is_directory(file)) throw UserError(file, "the file cannot be read");
+  return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 void write(const std::string& file, const std::string& content) {

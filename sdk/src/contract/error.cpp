@@ -81,7 +81,7 @@ Cancelled::~Cancelled() = default;
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates) {
   // A slip changes about a third of a name at most; more is another name.
-  std::size_t best = std::max<std::size_t>(1, name.size() / 3) + 1;
+  std::size_t best = (name.size() + 2) / 3 + 1;
   std::string nearest;
   for (const std::string& candidate : candidates) {
     const std::size_t gap = std::max(name.size(), candidate.size()) - std::min(name.size(), candidate.size());

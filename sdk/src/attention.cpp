@@ -67,8 +67,8 @@ at::Tensor over_heads(const at::Tensor& map, const std::string& reduction) {
 SelfAttention::SelfAttention(std::int64_t width, std::int64_t heads, bool qkv_bias, const at::Generator& generator)
     : heads_(heads) {
   if (heads < 1 || width % heads != 0) {
-    throw ContractError("SelfAttention", "heads divide the width", "a divisor of " + std::to_string(width),
-                        std::to_string(heads));
+    throw ContractError("SelfAttention", "heads divide the width", "a divisor of `" + std::to_string(width) + "`",
+                        "`" + std::to_string(heads) + "`");
   }
   qkv_ = register_module("qkv", std::make_shared<Linear>(width, 3 * width, qkv_bias, generator));
   proj_ = register_module("proj", std::make_shared<Linear>(width, width, true, generator));

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <set>
+#include <sstream>
+#include <type_traits>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
@@ -16,11 +19,25 @@ namespace {
 constexpr double kRangeTolerance = 1e-5;
 constexpr double kSumTolerance = 1e-3;
 
-std::string listed(at::IntArrayRef values) {
-  std::string text = "[";
-  for (const std::int64_t value : values) text += (text.size() > 1 ? ", " : "") + std::to_string(value);
-  return text + "]";
+// Run-time values stand in backticks.
+std::string shown(std::string_view text) { return "`" + std::string(text) + "`"; }
+
+template <typename Number>
+requires std::is_arithmetic_v<Number> std::string shown(Number value) {
+  std::ostringstream text;
+  text << '`' << value << '`';
+  return text.str();
 }
+
+std::string shown(at::IntArrayRef values) {
+  std::string text = "`[";
+  for (const std::int64_t value : values) text += (text.size() > 2 ? ", " : "") + std::to_string(value);
+  return text + "]`";
+}
+
+std::string shown(at::ScalarType type) { return shown(std::string_view(c10::toString(type))); }
+
+std::string shown_range(double low, double high) { return shown(low) + " .. " + shown(high); }
 
 /// One method's results under test: `who` goes into every error.
 class Examiner {
@@ -41,7 +58,7 @@ class Examiner {
 
   void require_type(const at::Tensor& tensor, const std::string& name, at::ScalarType type) const {
     if (tensor.scalar_type() != type) {
-      fail(name + " has its type", c10::toString(type), c10::toString(tensor.scalar_type()));
+      fail(name + " has its type", shown(type), shown(tensor.scalar_type()));
     }
   }
 
@@ -52,7 +69,7 @@ class Examiner {
       const std::int64_t size = tensor.size(static_cast<std::int64_t>(i));
       fits = shape[i] == -1 ? size >= 1 : size == shape[i];
     }
-    if (!fits) fail(name + " has its shape (-1 is any)", listed(shape), listed(tensor.sizes()));
+    if (!fits) fail(name + " has its shape (-1 is any)", shown(shape), shown(tensor.sizes()));
   }
 
   void require_finite(const at::Tensor& tensor, const std::string& name) const { range_of(tensor, name); }
@@ -67,7 +84,7 @@ class Examiner {
       const at::IntArrayRef index(wrong.data_ptr<std::int64_t>(), wrong.numel());
       at::Tensor value = tensor.detach();
       for (const std::int64_t i : index) value = value.select(0, i);
-      fail(name + " is finite", "finite values", std::to_string(value.item<double>()) + " at " + listed(index));
+      fail(name + " is finite", "finite values", shown(value.item<double>()) + " at " + shown(index));
     }
     return {smallest, largest};
   }
@@ -75,8 +92,7 @@ class Examiner {
   void require_range(const at::Tensor& tensor, const std::string& name, double low, double high) const {
     const auto [smallest, largest] = range_of(tensor, name);
     if (smallest < low - kRangeTolerance || largest > high + kRangeTolerance) {
-      fail(name + " stays in its range", std::to_string(low) + " .. " + std::to_string(high),
-           std::to_string(smallest) + " .. " + std::to_string(largest));
+      fail(name + " stays in its range", shown_range(low, high), shown_range(smallest, largest));
     }
   }
 
@@ -85,7 +101,9 @@ class Examiner {
   }
 
   void require_device(const at::Tensor& tensor, const std::string& name, c10::Device device) const {
-    if (tensor.device() != device) fail(name + " is on the inputs' device", device.str(), tensor.device().str());
+    if (tensor.device() != device) {
+      fail(name + " is on the inputs' device", shown(device.str()), shown(tensor.device().str()));
+    }
   }
 
   void require_float_tensor(const at::Tensor& tensor, const std::string& name, std::vector<std::int64_t> shape) const {
@@ -98,8 +116,7 @@ class Examiner {
   void require_finite_scalar(const at::Tensor& value, const std::string& name) const {
     require_defined(value, name);
     require_shape(value, name, {});
-    if (!value.is_floating_point())
-      fail(name + " is a floating-point scalar", "a float", c10::toString(value.scalar_type()));
+    if (!value.is_floating_point()) fail(name + " is a floating-point scalar", "a float", shown(value.scalar_type()));
     require_finite(value, name);
   }
 
@@ -138,17 +155,17 @@ std::vector<std::int64_t> foreground_of(const ScoreMaps& maps) {
 void check_instances(const Examiner& examiner, const SeedResult& result, const SeedRequest& request,
                      std::int64_t num_classes) {
   const std::int64_t n = request.images_nchw.size(0);
-  examiner.require(static_cast<std::int64_t>(result.instances.size()) == n, "instances are one list an image",
-                   std::to_string(n), std::to_string(result.instances.size()));
+  examiner.require(static_cast<std::int64_t>(result.instances.size()) == n, "instances are one list an image", shown(n),
+                   shown(result.instances.size()));
   for (const auto& list : result.instances) {
     for (const Instance& instance : list) {
       examiner.require_defined(instance.mask_hw, "an instance's mask");
       examiner.require_type(instance.mask_hw, "an instance's mask", at::kBool);
       examiner.require_shape(instance.mask_hw, "an instance's mask", {-1, -1});
       examiner.require(instance.class_id >= 1 && instance.class_id <= num_classes, "an instance names a class",
-                       "1 .. " + std::to_string(num_classes), std::to_string(instance.class_id));
+                       "1 .. " + shown(num_classes), shown(instance.class_id));
       examiner.require(std::isfinite(instance.score), "an instance's score is finite", "a finite number",
-                       std::to_string(instance.score));
+                       shown(instance.score));
     }
   }
 }
@@ -187,23 +204,21 @@ void check_score_maps(const ScoreMaps& maps, std::int64_t num_images, std::strin
   const auto num_planes = agnostic ? 1 : static_cast<std::int64_t>(maps.planes.size());
   examiner.require_float_tensor(maps.scores_nphw, "scores_nphw", {num_images, num_planes, -1, -1});
   examiner.require_detached(maps.scores_nphw, "scores_nphw");
-  for (std::size_t i = 0; i < maps.planes.size(); ++i) {
-    examiner.require(maps.planes[i] >= (i == 0 ? 0 : maps.planes[i - 1] + 1), "planes are strictly increasing labels",
-                     "0 = background, then class ids in order", listed(maps.planes));
-  }
+  const bool increasing = std::ranges::adjacent_find(maps.planes, std::greater_equal{}) == maps.planes.end();
+  examiner.require(agnostic || (increasing && maps.planes.front() >= 0), "planes are strictly increasing labels",
+                   "0 = background, then class ids in order", shown(maps.planes));
   examiner.require(static_cast<std::int64_t>(maps.covered.size()) == num_images, "covered holds one area an image",
-                   std::to_string(num_images), std::to_string(maps.covered.size()));
+                   shown(num_images), shown(maps.covered.size()));
   for (const Area& area : maps.covered) {
     examiner.require(area.bottom > area.top && area.right > area.left, "a covered area is not empty",
                      "top < bottom, left < right",
-                     "rows " + std::to_string(area.top) + " .. " + std::to_string(area.bottom) + ", columns " +
-                         std::to_string(area.left) + " .. " + std::to_string(area.right));
+                     "rows " + shown_range(area.top, area.bottom) + ", columns " + shown_range(area.left, area.right));
   }
   if (maps.value == ValueKind::probability) {
     examiner.require_range(maps.scores_nphw, "probabilities", 0.0, 1.0);
     const double error = maps.scores_nphw.sum(1).sub_(1.0).abs_().max().item<double>();
     examiner.require(error <= kSumTolerance, "probabilities sum to one over the planes",
-                     "within " + std::to_string(kSumTolerance), "off by " + std::to_string(error));
+                     "within " + shown(kSumTolerance), "off by " + shown(error));
   }
 }
 
@@ -220,9 +235,8 @@ void check_fused_maps(const ScoreMaps& maps, const at::Tensor& present_nc, std::
     for (std::int64_t n = 0; n < highest.size(0); ++n) {
       const double value = highest[n][static_cast<std::int64_t>(p)].item<double>();
       const bool named = present[n][maps.planes[p] - 1].item<bool>();
-      examiner.require(
-          named || value == 0.0, "fused maps of absent classes are zero", "0",
-          std::to_string(value) + " for class " + std::to_string(maps.planes[p]) + " of image " + std::to_string(n));
+      examiner.require(named || value == 0.0, "fused maps of absent classes are zero", "0",
+                       shown(value) + " for class " + shown(maps.planes[p]) + " of image " + shown(n));
     }
   }
 }
@@ -242,8 +256,8 @@ void check_seed_result(const SeedResult& result, const SeedRequest& request, std
     bool complete = static_cast<std::int64_t>(classes.size()) == num_classes;
     for (std::size_t c = 0; complete && c < classes.size(); ++c)
       complete = classes[c] == static_cast<std::int64_t>(c) + 1;
-    examiner.require(complete, "raw evidence has one plane for each class", "1 .. " + std::to_string(num_classes),
-                     listed(result.maps.planes));
+    examiner.require(complete, "raw evidence has one plane for each class", "1 .. " + shown(num_classes),
+                     shown(result.maps.planes));
   }
   if (result.logits_nc.defined()) {
     examiner.require_float_tensor(result.logits_nc, "logits_nc", {n, num_classes});
@@ -258,8 +272,8 @@ void check_seed_result(const SeedResult& result, const SeedRequest& request, std
   check_named_outputs(examiner, {request.side_artefacts_wanted.begin(), request.side_artefacts_wanted.end()},
                       result.side_artefacts, "side artefacts are exactly those asked for");
   for (const auto& [name, tensor] : result.side_artefacts) {
-    examiner.require(tensor.dim() >= 1 && tensor.size(0) == n, "a side artefact's leading dimension is N",
-                     std::to_string(n), "`" + name + "` " + listed(tensor.sizes()));
+    examiner.require(tensor.dim() >= 1 && tensor.size(0) == n, "a side artefact's leading dimension is N", shown(n),
+                     "`" + name + "` of " + shown(tensor.sizes()));
     if (tensor.is_floating_point()) examiner.require_finite(tensor, "`" + name + "`");
     examiner.require_detached(tensor, "`" + name + "`");
   }
@@ -294,7 +308,7 @@ void check_refine_result(const RefineResult& result, const RefineRequest& reques
   if (!took_maps) return;
   check_background(examiner, manifest.gives.background, result.maps, request.maps);
   examiner.require(foreground_of(result.maps) == foreground_of(request.maps), "a refiner keeps the classes of its maps",
-                   listed(request.maps.planes), listed(result.maps.planes));
+                   shown(request.maps.planes), shown(result.maps.planes));
 }
 
 void check_forward_result(const ForwardResult& result, const ForwardRequest& request, const Backbone& backbone,
@@ -317,10 +331,10 @@ void check_forward_result(const ForwardResult& result, const ForwardRequest& req
   for (const auto& [name, tensor] : result.attention) {
     const bool is_map = name.ends_with(".raw") || name.ends_with(".soft");
     examiner.require_finite(tensor, "`" + name + "`");
-    examiner.require(tensor.dim() >= 3 && tensor.size(0) == n, "an attention export's leading dimension is N",
-                     std::to_string(n), "`" + name + "` " + listed(tensor.sizes()));
+    examiner.require(tensor.dim() >= 3 && tensor.size(0) == n, "an attention export's leading dimension is N", shown(n),
+                     "`" + name + "` of " + shown(tensor.sizes()));
     examiner.require(!is_map || tensor.size(-1) == tensor.size(-2), "an attention map is square", "[..., L, L]",
-                     "`" + name + "` " + listed(tensor.sizes()));
+                     "`" + name + "` of " + shown(tensor.sizes()));
   }
 }
 
@@ -364,9 +378,8 @@ void check_label_maps(const LabelMaps& labels, std::int64_t num_classes, std::st
   const at::Tensor& values = labels.labels_nhw;
   const at::Tensor wrong = values.gt(num_classes).logical_and_(values.lt(kUndecidedLabel));
   if (wrong.any().item<bool>()) {
-    examiner.fail("labels are background, a class, undecided or ignore",
-                  "0 .. " + std::to_string(num_classes) + ", 254, 255",
-                  std::to_string(values.masked_select(wrong)[0].item<int>()));
+    examiner.fail("labels are background, a class, undecided or ignore", "0 .. " + shown(num_classes) + ", 254, 255",
+                  shown(values.masked_select(wrong)[0].item<int>()));
   }
   if (labels.confidence_nhw.defined()) {
     examiner.require_float_tensor(labels.confidence_nhw, "confidence_nhw", values.sizes().vec());

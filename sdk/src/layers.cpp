@@ -110,7 +110,7 @@ at::Tensor LayerNorm::forward(const at::Tensor& input, ParameterMode mode) const
 
 Dropout::Dropout(double probability, bool whole_channels) : probability_(probability), whole_channels_(whole_channels) {
   if (probability < 0.0 || probability > 1.0) {
-    throw ContractError("Dropout", "a probability is within [0,1]", "0 .. 1", std::to_string(probability));
+    throw ContractError("Dropout", "a probability is within [0,1]", "0 .. 1", "`" + std::to_string(probability) + "`");
   }
 }
 

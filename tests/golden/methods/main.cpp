@@ -1,0 +1,14 @@
+#include <gtest/gtest.h>
+
+#include "runners.hpp"
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  std::vector<seedbed::testing::GoldenRunner> runners;
+  for (const auto& part : {seedbed::testing::attention_runners(), seedbed::testing::fusion_runners(),
+                           seedbed::testing::image_pyramid_runners(), seedbed::testing::pixel_adaptive_runners()}) {
+    runners.insert(runners.end(), part.begin(), part.end());
+  }
+  seedbed::testing::register_method_goldens(runners, {"cam", "pamr", "par"});
+  return RUN_ALL_TESTS();
+}

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <vector>
+
+#include "support/goldens.hpp"
+
+namespace seedbed::testing {
+
+std::vector<GoldenRunner> attention_runners();
+std::vector<GoldenRunner> fusion_runners();
+std::vector<GoldenRunner> image_pyramid_runners();
+std::vector<GoldenRunner> pixel_adaptive_runners();
+
+}  // namespace seedbed::testing

@@ -23,10 +23,12 @@ struct NeededFile {
 };
 
 void gather_files(const Json& method, std::map<std::string, NeededFile>& files) {
-  for (const auto& [name, path] : method.value("files", Json::object()).items()) {
+  const Json own_files = method.value("files", Json::object());
+  for (const auto& [name, path] : own_files.items()) {
     files[path.get<std::string>()].wanted_by.insert(method.value("method", "") + "." + name);
   }
-  for (const auto& [slot, used] : method.value("uses", Json::object()).items()) gather_files(used, files);
+  const Json uses = method.value("uses", Json::object());
+  for (const auto& [slot, used] : uses.items()) gather_files(used, files);
 }
 
 // Every METHOD object of a resolved configuration, wherever it stands.

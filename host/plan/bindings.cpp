@@ -60,7 +60,8 @@ protocol::MethodBinding Bindings::bind(const Json& method) {
   binding.files = method.value("files", std::map<std::string, std::string>{});
   binding.input_nodes = method.value("input_nodes", std::map<std::string, std::string>{});
   binding.strict = method.value("strict", true);
-  for (const auto& [slot, used] : method.value("uses", Json::object()).items()) binding.uses[slot] = bind(used);
+  const Json uses = method.value("uses", Json::object());
+  for (const auto& [slot, used] : uses.items()) binding.uses[slot] = bind(used);
   libraries_[binding.library_digest] = Json{{"name", found.file->manifest->name},
                                             {"version", found.file->manifest->version},
                                             {"vendor", found.file->manifest->vendor},

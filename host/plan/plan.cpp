@@ -94,6 +94,7 @@ Plan make_plan(const study::Study& study, const manifest::Catalogue& catalogue) 
                                   .random_seed = random_seed,
                                   .resolved = point.resolved,
                                   .levels = point.levels,
+                                  .folded = point.folded,
                                   .stages = plan_cell(point.resolved, settings, table)});
     }
   }

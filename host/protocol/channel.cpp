@@ -58,7 +58,7 @@ bool read_some(int descriptor, std::string& buffer, int flags) {
       return true;
     }
     if (count == 0 || errno == ECONNRESET) return false;
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
+    if (errno == EAGAIN) return true;
     if (errno != EINTR) throw std::system_error(errno, std::generic_category(), "reading a message");
   }
 }

@@ -61,7 +61,8 @@ void from_json(const Json& json, MethodBinding& value) {
   value.input_nodes = member<std::map<std::string, std::string>>(json, "input_nodes");
   value.strict = member<bool>(json, "strict");
   value.uses.clear();
-  for (const auto& [slot, used] : member<Json>(json, "uses").items()) value.uses[slot] = used.get<MethodBinding>();
+  const Json uses = member<Json>(json, "uses");
+  for (const auto& [slot, used] : uses.items()) value.uses[slot] = used.get<MethodBinding>();
 }
 
 void to_json(Json& json, const StageSpec& value) {
@@ -88,9 +89,8 @@ void from_json(const Json& json, StageSpec& value) {
   value.role = member<std::string>(json, "role");
   value.image_ids = member<std::vector<std::string>>(json, "image_ids");
   value.methods.clear();
-  for (const auto& [slot, binding] : member<Json>(json, "methods").items()) {
-    value.methods[slot] = binding.get<MethodBinding>();
-  }
+  const Json methods = member<Json>(json, "methods");
+  for (const auto& [slot, binding] : methods.items()) value.methods[slot] = binding.get<MethodBinding>();
   value.settings = member<Json>(json, "settings");
   value.inputs = member<std::vector<StageInput>>(json, "inputs");
   value.random_seed = optional_member<std::int64_t>(json, "random_seed");

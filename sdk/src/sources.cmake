@@ -7,10 +7,12 @@ set(SEEDBED_SDK_SOURCES
     "${CMAKE_CURRENT_LIST_DIR}/attention.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/backbone.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/checks.cpp"
+    "${CMAKE_CURRENT_LIST_DIR}/fine_tuning.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/input_guard.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/kinds.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/layers.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/module.cpp"
+    "${CMAKE_CURRENT_LIST_DIR}/step_chain.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/trainable.cpp"
     ${SEEDBED_SDK_KERNEL_SOURCES})
 set_source_files_properties(${SEEDBED_SDK_KERNEL_SOURCES} PROPERTIES COMPILE_OPTIONS "-O3;-Wno-psabi")

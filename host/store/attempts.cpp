@@ -82,11 +82,11 @@ void SqliteStore::end_attempt(const AttemptEnd& end) {
   Connection& connection = writer();
   Transaction transaction(connection);
   const std::int64_t stage = known_stage(end.stage_key);
-  connection.run(fmt::format("UPDATE attempts SET state = ?, cause = ?, message = ?, exit_signal = ?, ended_at = {} "
-                             "WHERE id = ? AND stage_id = ? AND state = 'running'",
-                             kNow),
-                 {protocol::name_of(end.state), protocol::name_of(end.cause), end.message, end.exit_signal,
-                  end.attempt, stage});
+  connection.run(
+      fmt::format("UPDATE attempts SET state = ?, cause = ?, message = ?, exit_signal = ?, ended_at = {} "
+                  "WHERE id = ? AND stage_id = ? AND state = 'running'",
+                  kNow),
+      {protocol::name_of(end.state), protocol::name_of(end.cause), end.message, end.exit_signal, end.attempt, stage});
   if (connection.num_changes() > 0) refresh_state(stage);
   transaction.commit();
 }

@@ -21,9 +21,12 @@ int open_flags(OpenMode mode) {
   // has been taken back. `query_only` keeps it from writing anything else.
   constexpr int kCommon = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   switch (mode) {
-    case OpenMode::create: return kCommon | SQLITE_OPEN_CREATE;
-    case OpenMode::immutable: return SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
-    default: return kCommon;
+    case OpenMode::create:
+      return kCommon | SQLITE_OPEN_CREATE;
+    case OpenMode::immutable:
+      return SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
+    default:
+      return kCommon;
   }
 }
 

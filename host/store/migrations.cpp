@@ -18,8 +18,8 @@ std::int64_t checked_version(Connection& connection, std::span<const Migration> 
   }
   if (version > migrations.back().version) {
     throw UserError(connection.file().string(),
-                    fmt::format("The store is from a newer Seedbed: schema `{}`, this program knows up to `{}`.", version,
-                                migrations.back().version),
+                    fmt::format("The store is from a newer Seedbed: schema `{}`, this program knows up to `{}`.",
+                                version, migrations.back().version),
                     "use the newer program, or another store");
   }
   return version;

@@ -49,7 +49,8 @@ void require_ordinary_file(const fs::path& file, Access access) {
                     "run a study first (`seedbed run STUDY`), or name a store with --store");
   }
   if (status.type() == fs::file_type::directory) {
-    throw UserError(file.string(), "The store is a file, and this is a folder.", "name the file inside it with --store");
+    throw UserError(file.string(), "The store is a file, and this is a folder.",
+                    "name the file inside it with --store");
   }
   if (status.type() != fs::file_type::regular) {
     throw UserError(file.string(), "The store cannot be opened: it is no ordinary file, or cannot be reached.",
@@ -74,10 +75,10 @@ void require_readable_version(Connection& connection) {
     throw UserError(connection.file().string(), "The store is empty.", "run a study first: `seedbed run STUDY`");
   }
   if (version < newest) {
-    throw UserError(connection.file().string(),
-                    fmt::format("The store is from an older Seedbed: schema `{}`, this program reads `{}`.", version,
-                                newest),
-                    "run any study with this store once; that brings it up to date and keeps what it holds");
+    throw UserError(
+        connection.file().string(),
+        fmt::format("The store is from an older Seedbed: schema `{}`, this program reads `{}`.", version, newest),
+        "run any study with this store once; that brings it up to date and keeps what it holds");
   }
 }
 

@@ -17,8 +17,10 @@ int allow_reading(void* /*context*/, int action, const char* name, const char* v
   switch (action) {
     case SQLITE_SELECT:
     case SQLITE_READ:
-    case SQLITE_RECURSIVE: return SQLITE_OK;
-    case SQLITE_FUNCTION: return value && std::string_view(value) == "load_extension" ? SQLITE_DENY : SQLITE_OK;
+    case SQLITE_RECURSIVE:
+      return SQLITE_OK;
+    case SQLITE_FUNCTION:
+      return value && std::string_view(value) == "load_extension" ? SQLITE_DENY : SQLITE_OK;
     case SQLITE_PRAGMA: {
       static constexpr std::array<std::string_view, 6> kHarmless{"table_info", "table_xinfo",  "table_list",
                                                                  "index_list", "user_version", "foreign_key_list"};
@@ -28,7 +30,8 @@ int allow_reading(void* /*context*/, int action, const char* name, const char* v
       }
       return SQLITE_DENY;
     }
-    default: return SQLITE_DENY;
+    default:
+      return SQLITE_DENY;
   }
 }
 
@@ -87,8 +90,10 @@ std::string in_hexadecimal(const unsigned char* bytes, int size) {
 
 std::optional<std::string> cell(sqlite3_stmt* statement, int column) {
   switch (sqlite3_column_type(statement, column)) {
-    case SQLITE_NULL: return std::nullopt;
-    case SQLITE_FLOAT: return shortest(sqlite3_column_double(statement, column));  // SQLite's own text has 15 digits
+    case SQLITE_NULL:
+      return std::nullopt;
+    case SQLITE_FLOAT:
+      return shortest(sqlite3_column_double(statement, column));  // SQLite's own text has 15 digits
     case SQLITE_BLOB: {
       const auto* bytes = static_cast<const unsigned char*>(sqlite3_column_blob(statement, column));
       return in_hexadecimal(bytes, sqlite3_column_bytes(statement, column));
@@ -105,8 +110,9 @@ QueryResult SqliteStore::query(const std::string& sql, const std::vector<std::st
   sqlite3* handle = reader().handle();
   const Statement statement = compiled(handle, sql);
   if (sqlite3_bind_parameter_count(statement.get()) != static_cast<int>(values.size())) {
-    throw UserError("SQL", fmt::format("The statement has `{}` places for values, and `{}` were given.",
-                                       sqlite3_bind_parameter_count(statement.get()), values.size()),
+    throw UserError("SQL",
+                    fmt::format("The statement has `{}` places for values, and `{}` were given.",
+                                sqlite3_bind_parameter_count(statement.get()), values.size()),
                     "write the values into the statement");
   }
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -121,7 +127,12 @@ QueryResult SqliteStore::query(const std::string& sql, const std::vector<std::st
   int code = sqlite3_step(statement.get());
   for (; code == SQLITE_ROW; code = sqlite3_step(statement.get())) {
     auto& row = result.rows.emplace_back();
-    for (int column = 0; column < num_columns; ++column) row.push_back(cell(statement.get(), column));
+    auto& is_number = result.is_number.emplace_back();
+    for (int column = 0; column < num_columns; ++column) {
+      const int type = sqlite3_column_type(statement.get(), column);
+      is_number.push_back(type == SQLITE_INTEGER || type == SQLITE_FLOAT);
+      row.push_back(cell(statement.get(), column));
+    }
   }
   if (code == SQLITE_DONE) return result;
   if ((code & 0xff) != SQLITE_ERROR) fail_with(handle, file_);

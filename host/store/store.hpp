@@ -24,8 +24,8 @@ struct StageRecord {
   std::string operation;
   std::string node;
   std::string role;
-  std::string label;        ///< one line for people: "pamr on measure"
-  Json key_parts;           ///< everything that went into the key, for `why`
+  std::string label;  ///< one line for people: "pamr on measure"
+  Json key_parts;     ///< everything that went into the key, for `why`
   std::optional<std::int64_t> random_seed;
   std::vector<protocol::StageInput> inputs;
   std::map<std::string, protocol::MethodBinding> methods;
@@ -37,7 +37,7 @@ struct StageRecord {
 /// be the same in all cells of a grid point, and tell apart what must not be averaged (two predictions of one segmenter).
 struct CellStage {
   std::string stage_key;
-  std::string purpose;   ///< "seeds@measure", "score:seeds@measure" ...; after the last `@` the role, if there is one
+  std::string purpose;  ///< "seeds@measure", "score:seeds@measure" ...; after the last `@` the role, if there is one
 };
 
 struct CellRecord {
@@ -45,7 +45,7 @@ struct CellRecord {
   std::int64_t number = 0;  ///< of the grid point, from 1; its cells (one a random seed) share it
   std::int64_t random_seed = 0;
   Json resolved;
-  std::vector<std::pair<std::string, std::string>> levels;  ///< axis -> label
+  std::vector<std::pair<std::string, std::string>> levels;               ///< axis -> label
   std::vector<std::vector<std::pair<std::string, std::string>>> folded;  ///< further points with this configuration
   std::vector<CellStage> stages;
 };
@@ -60,7 +60,7 @@ struct StudyRecord {
   Json report;
   Json exclusions;
   std::string dataset_kind;
-  Json dataset_digests;     ///< role -> content -> digest
+  Json dataset_digests;  ///< role -> content -> digest
   std::vector<CellRecord> cells;
 };
 
@@ -88,6 +88,7 @@ struct AttemptEnd {
 struct QueryResult {
   std::vector<std::string> columns;
   std::vector<std::vector<std::optional<std::string>>> rows;  ///< nullopt is NULL; numbers read back equal
+  std::vector<std::vector<bool>> is_number;                   ///< which of them are numbers
 };
 
 enum class Access { read, write };

@@ -29,7 +29,8 @@ Value environment_row(Connection& connection, const Json& facts) {
   if (!facts.is_object() || facts.empty()) return nullptr;
   const std::string text = stored_text(facts);
   connection.run(
-      "INSERT OR IGNORE INTO environments (facts_json, device, cpu_capability, torch, compiler, threads, deterministic) "
+      "INSERT OR IGNORE INTO environments (facts_json, device, cpu_capability, torch, compiler, threads, "
+      "deterministic) "
       "VALUES (?, ?, ?, ?, ?, ?, ?)",
       {text, nullable_text(text_member(facts, "device")), nullable_text(text_member(facts, "cpu_capability")),
        nullable_text(text_member(facts, "torch")), nullable_text(text_member(facts, "compiler")),
@@ -91,21 +92,24 @@ void judge_repetition(Connection& connection, std::int64_t stage, std::int64_t e
   std::string_view verdict = "equal";
   if (differ(connection, earlier, later)) {
     const bool same_place = connection.integer(
-        "SELECT (SELECT environment_id FROM attempts WHERE id = ?) IS (SELECT environment_id FROM attempts WHERE id = ?)",
-        {earlier, later}) == 1;
+                                "SELECT (SELECT environment_id FROM attempts WHERE id = ?) IS (SELECT environment_id "
+                                "FROM attempts WHERE id = ?)",
+                                {earlier, later}) == 1;
     verdict = same_place ? "nondeterministic" : "differs_by_environment";
   }
   // The worst verdict stays; their names happen to be in alphabetical order but for the first.
   connection.run(
       "UPDATE stages SET repeatability = CASE WHEN repeatability = 'nondeterministic' OR ?1 = 'nondeterministic' "
-      "THEN 'nondeterministic' WHEN repeatability = 'differs_by_environment' THEN repeatability ELSE ?1 END WHERE id = ?2",
+      "THEN 'nondeterministic' WHEN repeatability = 'differs_by_environment' THEN repeatability ELSE ?1 END WHERE id = "
+      "?2",
       {verdict, stage});
 }
 
 [[noreturn]] void fail_as_foreign(const StageResult& result, const std::filesystem::path& inbox) {
-  throw UserError(inbox.string(),
-                  fmt::format("A result belongs to another store: stage `{}`, attempt `{}`.", result.key, result.attempt),
-                  "remove its file from the inbox, or put back the store that it belongs to");
+  throw UserError(
+      inbox.string(),
+      fmt::format("A result belongs to another store: stage `{}`, attempt `{}`.", result.key, result.attempt),
+      "remove its file from the inbox, or put back the store that it belongs to");
 }
 
 }  // namespace
@@ -130,9 +134,8 @@ void SqliteStore::take_result(const StageResult& result) {
       "labels_at_inference = ?, facts_json = ?, seconds = ?, peak_memory_bytes = ?, "
       "ended_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE id = ?",
       {protocol::name_of(result.state), protocol::name_of(result.cause), result.message, result.hint,
-       environment_row(connection, result.environment),
-       text_member(result.facts, "labels_at_inference").value_or(""), stored_text(result.facts), result.seconds,
-       result.peak_memory_bytes, result.attempt});
+       environment_row(connection, result.environment), text_member(result.facts, "labels_at_inference").value_or(""),
+       stored_text(result.facts), result.seconds, result.peak_memory_bytes, result.attempt});
   record_numbers(connection, result);
   record_files_and_ledger(connection, result, *stage);
   if (result.state == StageState::done) {

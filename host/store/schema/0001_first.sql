@@ -284,7 +284,8 @@ CREATE VIEW v_seed_means AS
 WITH one_a_stage AS (
   SELECT study, point, levels, target, role, metric, class_name, rule, unit, images_limit, purpose, stage_type, study_id,
          stage_id, min(value) AS value, min(rule_value) AS rule_value, min(oracle) AS oracle,
-         min(oracle_reason) AS oracle_reason, min(num_images) AS num_images
+         min(oracle_reason) AS oracle_reason, min(num_images) AS num_images, count(DISTINCT cell_id) AS num_cells,
+         min(repeatability = 'nondeterministic') AS nondeterministic
   FROM v_metrics WHERE value IS NOT NULL
   GROUP BY study_id, point, purpose, target, role, metric, class_name, rule, unit, stage_id),
 centred AS (
@@ -295,7 +296,7 @@ grouped AS (
          mean, count(*) AS n, CASE WHEN count(*) > 1 THEN sum((value - mean) * (value - mean)) / (count(*) - 1) END AS v,
          min(value) AS minimum, max(value) AS maximum, min(rule_value) AS rule_value_minimum,
          max(rule_value) AS rule_value_maximum, max(oracle) AS oracle, max(oracle_reason) AS oracle_reason,
-         min(num_images) AS num_images
+         min(num_images) AS num_images, sum(num_cells) AS num_cells, max(nondeterministic) AS nondeterministic
   FROM centred
   GROUP BY study_id, point, purpose, target, role, metric, class_name, rule, unit)
 SELECT study, point, levels, target, role, metric, class_name, rule, mean,
@@ -304,7 +305,7 @@ SELECT study, point, levels, target, role, metric, class_name, rule, mean,
            SELECT (1.0 + v) / 2, 0 UNION ALL SELECT (x + v / x) / 2, step + 1 FROM newton WHERE step < 80)
          SELECT x FROM newton ORDER BY step DESC LIMIT 1) END AS spread,
        n, minimum, maximum, unit, rule_value_minimum, rule_value_maximum, oracle, oracle_reason, num_images, images_limit,
-       purpose, stage_type, study_id
+       num_cells, nondeterministic, purpose, stage_type, study_id
 FROM grouped;
 
 -- Two grid points of a study under one random seed. Pairs that share both stages over several seeds count once.

@@ -46,16 +46,25 @@ class LabelledImages {
   /// [C] bool of image_labels.
   at::Tensor present_c(std::string_view image_id);
 
-  /// Everything opened so far, in a fixed order: images, image_labels, masks, side:NAME.
+  /// Everything opened so far, in alphabetical order of its kind.
   std::vector<protocol::LedgerEntry> ledger() const;
 
  private:
+  // Decodes ahead, and counts what it hands out only: a ledger must not depend on how far ahead that was.
+  friend class LoaderWork;
+
+  struct Opening {
+    dataset::Content content;
+    std::string side;
+    std::string image_id;
+  };
   struct Count {
     std::set<std::string, std::less<>> image_ids;
     std::int64_t opens = 0;
   };
 
-  void check_and_count(dataset::Content content, std::string_view side, std::string_view image_id);
+  void check(dataset::Content content, std::string_view side) const;
+  void count(const Opening& opening);
 
   std::shared_ptr<DecodedContent> content_;
   Access access_;

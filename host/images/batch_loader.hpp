@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -40,7 +41,8 @@ struct LoaderOptions {
   bool raw_images = false;     ///< fills images_raw_nhwc
   bool image_labels = false;   ///< fills present_nc
   std::vector<std::string> side;  ///< fills companions: [N,1,H,W] float32 in 0..1
-  /// Fills target_nhw: labels [H,W] uint8 of an image, at its size. Called on loader threads.
+  bool masks = false;          ///< fills target_nhw from the data set's masks
+  /// Fills target_nhw instead: labels [H,W] uint8 of an image, at its size. Called on loader threads.
   std::function<at::Tensor(const std::string& image_id)> target;
   OnBrokenImage on_broken_image = OnBrokenImage::fail;
   std::int64_t random_seed = 0;
@@ -74,11 +76,7 @@ class BatchLoader {
   std::vector<std::string> broken_images() const;
 
  private:
-  class Work;
-  std::unique_ptr<Work> work_;
+  std::unique_ptr<class LoaderWork> work_;
 };
-
-/// The order in which an epoch visits `num_images` images.
-std::vector<std::size_t> shuffled_order(std::size_t num_images, std::string_view stream);
 
 }  // namespace seedbed::images

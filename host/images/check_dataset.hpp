@@ -15,9 +15,9 @@ struct Finding {
   std::string problem;  ///< one sentence, values in backticks
 };
 
-/// Reads every file that the roles list: missing and damaged files, masks of another size than their image, masks in
-/// colours, values that the class table does not know, label files that disagree with masks in a class that no mask
-/// pixel shows. Masks are required in every role but `train`.
+/// Reads every file that the roles list: missing and damaged files, masks and side inputs of another size than their
+/// image, masks in colours, values that the class table does not know. Masks are required in every role but `train`,
+/// and there too where image labels are taken from them.
 /// `progress` is called with images done and in all.
 /// Findings come in the order of roles and lists, each image once.
 std::vector<Finding> check_dataset(const dataset::Dataset& dataset,

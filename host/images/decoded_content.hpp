@@ -40,7 +40,7 @@ class DecodedContent {
 
   at::Tensor kept(std::string key, const std::function<at::Tensor()>& make);
   void keep(std::string key, const at::Tensor& value);
-  at::Tensor render(std::string_view image_id, std::string_view what);
+  at::Tensor render(std::string_view what, std::string_view image_id);
 
   std::shared_ptr<const dataset::Dataset> dataset_;
   std::int64_t cache_bytes_;

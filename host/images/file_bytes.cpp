@@ -1,0 +1,42 @@
+#include "images/file_bytes.hpp"
+
+#include <fstream>
+#include <string_view>
+#include <system_error>
+
+#include "seedbed/error.hpp"
+
+namespace seedbed::images {
+
+FileBytes read_image_file(const std::filesystem::path& file) {
+  constexpr std::uintmax_t kLargestFile = std::uintmax_t{1} << 30;
+  constexpr std::string_view kPngSignature = "\x89PNG\r\n\x1a\n", kJpegSignature = "\xFF\xD8\xFF";
+  std::error_code error;
+  const std::uintmax_t size = std::filesystem::file_size(file, error);
+  std::ifstream stream(file, std::ios::binary);
+  if (error || !stream)
+    throw UserError(file.string(), "The image file cannot be read: `" + file.string() + "`.",
+                    "Check that it exists and may be read.");
+  if (size > kLargestFile)
+    throw UserError(file.string(), "The image file is too large: `" + std::to_string(size) + "` bytes.",
+                    "At most 1 GiB is read.");
+  FileBytes result{file, std::string(size, '\0'), FileFormat::png};
+  stream.read(result.bytes.data(), static_cast<std::streamsize>(size));
+  result.bytes.resize(static_cast<std::size_t>(stream.gcount()));
+  if (result.bytes.starts_with(kPngSignature)) return result;
+  result.format = FileFormat::jpeg;
+  if (result.bytes.starts_with(kJpegSignature)) return result;
+  throw UserError(file.string(), "The file is neither a PNG nor a JPEG image: `" + file.string() + "`.",
+                  "Convert it, or check that it was copied whole.");
+}
+
+void check_image_size(const FileBytes& file, std::int64_t height_px, std::int64_t width_px,
+                      std::int64_t maximum_pixels) {
+  if (height_px >= 1 && width_px >= 1 && height_px <= maximum_pixels / width_px) return;
+  throw UserError(file.path.string(),
+                  "The image's size is not accepted: `" + std::to_string(width_px) + " x " + std::to_string(height_px) +
+                      "`.",
+                  "At most " + std::to_string(maximum_pixels) + " pixels are decoded.");
+}
+
+}  // namespace seedbed::images

@@ -207,12 +207,12 @@ void check_id(const MethodManifest& method, const std::string& vendor, Findings&
   } else if (const auto dot = method.id.find('.'); vendor.empty() && dot != std::string::npos) {
     findings.add("id", "an id with a dot needs the vendor it names: " + ticked(method.id) +
                            "; accepted: `vendor = \"" + method.id.substr(0, dot) + "\"` in [plugin]");
+  } else if (!vendor.empty() && dot == std::string::npos) {
+    findings.add("id", "plain ids belong to Seedbed's own methods: " + ticked(method.id) + "; accepted: " +
+                           ticked(vendor + "." + method.id));
   } else if (!vendor.empty() && method.id.substr(0, dot) != vendor) {
     findings.add("id", "an id must begin with the vendor's name: " + ticked(method.id) + "; accepted: " +
-                           ticked(vendor + "." + method.id.substr(dot == std::string::npos ? 0 : dot + 1)));
-  } else if (!vendor.empty() && dot == std::string::npos) {
-    findings.add("id", "plain ids belong to Seedbed's own methods: " + ticked(method.id) +
-                           "; accepted: " + ticked(vendor + "." + method.id));
+                           ticked(vendor + method.id.substr(dot)));
   }
 }
 

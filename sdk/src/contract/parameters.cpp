@@ -117,7 +117,7 @@ bool is_legal_element(const ParameterSpec& spec, double value) {
 bool is_legal_element(const ParameterSpec& spec, std::int64_t value) {
   // As long double, no integer is rounded past a bound.
   const auto exact = static_cast<long double>(value);
-  return exact >= spec.minimum.value_or(exact) && exact <= spec.maximum.value_or(exact);
+  return (!spec.minimum || exact >= *spec.minimum) && (!spec.maximum || exact <= *spec.maximum);
 }
 
 bool is_legal_element(const ParameterSpec& spec, const std::string& value) {

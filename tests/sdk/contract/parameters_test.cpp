@@ -41,6 +41,7 @@ TEST(ParameterType, NamesGoBothWays) {
 TEST(WhyIllegal, AcceptsWhatFits) {
   EXPECT_FALSE(why_illegal(spec_of(ParameterType::boolean), true));
   EXPECT_FALSE(why_illegal(between(ParameterType::integer, 0, 10), std::int64_t{10}));
+  EXPECT_FALSE(why_illegal(spec_of(ParameterType::integer), std::numeric_limits<std::int64_t>::max()));
   EXPECT_FALSE(why_illegal(between(ParameterType::number, 0, 1), 0.0));
   EXPECT_FALSE(why_illegal(between(ParameterType::number, 0, 1), std::int64_t{1}));  // an integer is a number
   EXPECT_FALSE(why_illegal(spec_of(ParameterType::text), std::string("any")));

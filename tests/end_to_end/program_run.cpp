@@ -97,7 +97,7 @@ nlohmann::ordered_json seedbed_json(std::vector<std::string> arguments, const fs
 std::vector<std::vector<std::string>> sql(const fs::path& store, const std::string& statement) {
   const auto json = seedbed_json({"results", "sql", statement, "--store", store.string()}, fs::temp_directory_path());
   std::vector<std::vector<std::string>> rows;
-  for (const auto& row : json.at("rows")) {
+  for (const auto& row : json) {
     rows.emplace_back();
     for (const auto& value : row) rows.back().push_back(value.is_string() ? value.get<std::string>() : value.dump());
   }

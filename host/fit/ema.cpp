@@ -1,6 +1,7 @@
 #include "fit/ema.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "seedbed/error.hpp"
 
@@ -18,7 +19,7 @@ void require_alike(const Named& teacher, const Named& student) {
 }  // namespace
 
 void follow(Module& teacher, const Module& student, double decay) {
-  const at::NoGradGuard no_gradients;
+  const c10::NoGradGuard no_gradients;
   const Named teachers = teacher.named_parameters();
   const Named students = student.named_parameters();
   require_alike(teachers, students);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "seedbed/error.hpp"
 
@@ -111,7 +112,7 @@ void check_disjoint(const std::vector<ParameterGroup>& groups) {
 }  // namespace
 
 void Optimiser::step(double learning_rate) {
-  const at::NoGradGuard no_gradients;
+  const c10::NoGradGuard no_gradients;
   slots_.resize(groups_.size());
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     const ParameterGroup& group = groups_[g];
@@ -189,7 +190,7 @@ std::unique_ptr<Optimiser> make_optimiser(const TrainSettings& settings, std::ve
 }
 
 double clip_gradients(const std::vector<at::Tensor>& parameters, double limit) {
-  const at::NoGradGuard no_gradients;
+  const c10::NoGradGuard no_gradients;
   double sum = 0;
   for (const at::Tensor& parameter : parameters) {
     if (!parameter.grad().defined()) continue;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "fit/checkpoint.hpp"
 #include "fit/ema.hpp"
@@ -72,7 +73,7 @@ class FitLoop {
         log_(length_.steps) {}
 
   FitOutcome run() {
-    const at::NoGradGuard no_gradients;
+    const c10::NoGradGuard no_gradients;
     start();
     const auto begin = Clock::now();
     const std::int64_t first = step_;
@@ -191,13 +192,13 @@ void FitLoop::one_step() {
 void FitLoop::one_batch(StepRequest& request) {
   at::Tensor loss;
   {
-    const at::AutoGradMode gradients(true);
+    const c10::AutoGradMode gradients(true);
     const LossTerms terms = job_.student.training_step(request);
     loss = weighted_sum(terms);
   }
   if (!loss.defined() || !loss.requires_grad()) return;  // every term is switched off at this step
   if (job_.settings.accumulate > 1) {
-    const at::AutoGradMode gradients(true);
+    const c10::AutoGradMode gradients(true);
     loss = loss / static_cast<double>(job_.settings.accumulate);
   }
   loss.backward();

@@ -29,9 +29,9 @@ PluginManifest checked_manifest(const fs::path& library) {
   const manifest::PluginSections sections = manifest::read_plugin_sections(library);
   PluginManifest found = manifest::plugin_manifest_from_json(sections.manifest, library.string());
   refuse_other_fingerprint(manifest::fingerprint_from_json(sections.fingerprint, library.string()), found.name, library);
-  const std::vector<std::string> problems = manifest_problems(found);
+  const std::vector<ManifestProblem> problems = manifest_problems(found);
   if (!problems.empty()) {
-    throw UserError(library.string(), "The plugin's manifest is not legal: " + problems.front(),
+    throw UserError(library.string(), "The plugin's manifest is not legal: " + problems.front().sentence,
                     "seedbed-manifest check lists all problems");
   }
   return found;

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+#include <nlohmann/json.hpp>
+
+#include "dataset/augmentation_spec.hpp"
+#include "seedbed/backbone.hpp"
+#include "seedbed/types.hpp"
+
+namespace seedbed::stages {
+
+/// How an image is shown to a network at inference.
+struct PyramidSettings {
+  std::vector<double> scales{1.0};
+  bool flip = false;
+  dataset::InputSize input;
+};
+
+/// Reads `scales`, `flip` and `input` of a table.
+PyramidSettings pyramid_settings_from(const nlohmann::ordered_json& table);
+
+/// One scale of the pyramid: the image, and its mirror image where flips are asked for.
+struct NetworkInput {
+  at::Tensor images_raw_nhwc;  ///< [N,h,w,3] uint8
+  at::Tensor images_nchw;      ///< normalised; padded to the backbone's multiple with 0, the mean colour
+  std::vector<View> views;
+};
+
+/// The image at one scale: resized as PIL does (bicubic), sides rounded half to even.
+NetworkInput network_input(const at::Tensor& image_hwc, const std::string& image_id, double scale,
+                           const PyramidSettings& settings, const Normalisation& normalisation,
+                           std::int64_t size_multiple_px);
+
+/// Side inputs [h,w] uint8 of an image as companions [N,1,h',w'] float32 in 0..1 of an input's size, mirrored with it.
+at::Tensor side_input(const at::Tensor& side_hw, const NetworkInput& input);
+
+}  // namespace seedbed::stages

@@ -24,7 +24,7 @@ class BatchSource {
   /// The next batch; it depends on the random seed and its index alone, not on loader threads or earlier calls.
   virtual Streams next() = 0;
 
-  /// Visits every image of the role once, in order, unaugmented at its own size.
+  /// Visits every image of the role once, in order, unaugmented, at the size that `train.input` gives.
   virtual void for_each_image(const std::function<void(const ViewBatch&)>& visit) = 0;
 };
 

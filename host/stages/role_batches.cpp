@@ -41,7 +41,8 @@ fit::Streams RoleBatches::next() {
 
 void RoleBatches::for_each_image(const std::function<void(const ViewBatch&)>& visit) {
   images::LoaderOptions options = options_;
-  options.views = {images::ViewRecipe{}};
+  // At the size that training has: what a first pass collects must describe what the steps see.
+  options.views = {images::ViewRecipe{.input = options_.views.front().input}};
   options.batch_size = 1;
   options.shuffle = false;
   options.drop_last = false;

@@ -80,7 +80,8 @@ class SEEDBED_API EpochServices {
  public:
   virtual ~EpochServices();
   virtual std::int64_t epoch() const = 0;
-  /// Visits every image of the fitted role once, in order of the list, unaugmented at its native size.
+  /// Visits every image of the fitted role once, in order of the list, unaugmented, at the fit's input
+  /// size (`train.input`; native by default).
   virtual void for_each_image(const std::function<void(const ViewBatch&)>& visit) = 0;
   /// The named store of this fit, created when first asked for.
   virtual MapStore& map_store(std::string_view name) = 0;

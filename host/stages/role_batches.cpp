@@ -42,7 +42,9 @@ fit::Streams RoleBatches::next() {
 void RoleBatches::for_each_image(const std::function<void(const ViewBatch&)>& visit) {
   images::LoaderOptions options = options_;
   // At the size that training has: what a first pass collects must describe what the steps see.
-  options.views = {images::ViewRecipe{.input = options_.views.front().input}};
+  images::ViewRecipe plain;
+  plain.input = options_.views.front().input;
+  options.views = {plain};
   options.batch_size = 1;
   options.shuffle = false;
   options.drop_last = false;

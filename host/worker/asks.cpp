@@ -1,0 +1,71 @@
+#include "worker/asks.hpp"
+
+#include <map>
+#include <string>
+
+#include <ATen/ATen.h>
+
+#include "images/check_dataset.hpp"
+#include "seedbed/error.hpp"
+#include "weights/read_weights.hpp"
+#include "worker/environment.hpp"
+
+namespace seedbed::worker {
+namespace {
+
+using protocol::Json;
+
+
+Json check_dataset(const Json& request, plugin::Registry&) {
+  std::int64_t images = 0;
+  const auto progress = [&](std::int64_t, std::int64_t total) { images = total; };
+  Json problems = Json::array();
+  for (const images::Finding& finding : images::check_dataset_table(request.at("dataset"), progress)) {
+    problems.push_back({{"where", finding.where}, {"what", finding.problem}});
+  }
+  return {{"images", images}, {"problems", problems}};
+}
+
+Json weights_info(const Json& request, plugin::Registry&) {
+  const std::string file = request.at("file").get<std::string>();
+  Json tensors = Json::array();
+  for (const auto& [name, tensor] : weights::read_weights(file)) {
+    tensors.push_back({{"name", name}, {"dtype", c10::toString(tensor.scalar_type())}, {"shape", tensor.sizes().vec()}});
+  }
+  return {{"format", weights::name_of(weights::format_of(file))}, {"tensors", tensors}};
+}
+
+Json load_plugin(const Json& request, plugin::Registry& registry) {
+  const std::string library = request.at("library").get<std::string>();
+  registry.load(library);
+  const std::filesystem::path path = std::filesystem::canonical(library);
+  Json methods = Json::array();
+  for (const plugin::RegisteredMethod* method : registry.methods()) {
+    if (method->library != path) continue;
+    methods.push_back({{"kind", name_of(method->manifest.kind)},
+                       {"id", method->manifest.id},
+                       {"revision", method->manifest.revision}});
+  }
+  return {{"methods", methods}, {"warnings", registry.warnings()}};
+}
+
+Json describe_environment(const Json&, plugin::Registry&) { return environment(); }
+
+const std::map<std::string, Json (*)(const Json&, plugin::Registry&)> kAnswers{{"environment", describe_environment},
+                                                                               {"datasets_check", check_dataset},
+                                                                               {"weights_info", weights_info},
+                                                                               {"plugins_load", load_plugin}};
+
+}  // namespace
+
+Json answer(const Json& request, plugin::Registry& registry) {
+  const std::string ask = request.value("ask", "");
+  const auto found = kAnswers.find(ask);
+  if (found != kAnswers.end()) return found->second(request, registry);
+  std::vector<std::string> known;
+  for (const auto& [name, ignored] : kAnswers) known.push_back(name);
+  throw UserError("", "The worker does not know the question: `" + ask + "`.",
+                  "did you mean `" + nearest_name(ask, known) + "`?");
+}
+
+}  // namespace seedbed::worker

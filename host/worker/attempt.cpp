@@ -1,0 +1,84 @@
+#include "worker/attempt.hpp"
+
+#include <chrono>
+#include <exception>
+#include <string>
+
+#include "protocol/artefact_paths.hpp"
+#include "stages/failure.hpp"
+#include "stages/group.hpp"
+#include "worker/environment.hpp"
+#include "worker/log.hpp"
+#include "worker/process_setup.hpp"
+
+namespace seedbed::worker {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using protocol::Cause;
+using protocol::Json;
+
+constexpr std::chrono::milliseconds kProgressInterval{100};
+
+class AttemptObserver : public stages::GroupObserver {
+ public:
+  AttemptObserver(const protocol::GroupRequest& request, const Send& send, const std::atomic<bool>& cancelled)
+      : request_(request), send_(send), cancelled_(cancelled) {}
+
+  void progress(std::string_view stage_key, std::int64_t done, std::int64_t total) override {
+    const auto now = Clock::now();
+    if (done < total && now - last_progress_ < kProgressInterval) return;
+    last_progress_ = now;
+    send_({{"kind", "progress"}, {"stage", stage_key}, {"done", done}, {"total", total}});
+  }
+
+  void log(LogLevel level, std::string_view message) override { write_log(level, message); }
+
+  bool cancelled() const override { return cancelled_.load(std::memory_order_relaxed); }
+
+  void stage_over(protocol::StageResult result) override {
+    const auto attempt = request_.attempts.find(result.key);
+    if (attempt != request_.attempts.end()) result.attempt = attempt->second;
+    result.environment = environment();
+    result.environment["device"] = request_.device;
+    result.peak_memory_bytes = peak_memory_bytes();
+    if (result.cause == Cause::device_lost) device_lost = true;
+    const std::string words = result.message.empty() ? "" : ": " + result.message;
+    write_log(LogLevel::info, std::string(name_of(result.state)) + " " + result.key.substr(0, 16) + words);
+    if (request_.inbox_folder.empty()) return send_({{"kind", "stage_done"}, {"key", result.key}, {"result", result}});
+    const std::filesystem::path file = protocol::write_result_file(request_.inbox_folder, result);
+    send_({{"kind", "stage_done"}, {"key", result.key}, {"file", file.string()}});
+  }
+
+  bool device_lost = false;
+
+ private:
+  const protocol::GroupRequest& request_;
+  const Send& send_;
+  const std::atomic<bool>& cancelled_;
+  Clock::time_point last_progress_{};
+};
+
+}  // namespace
+
+bool run_attempt(const protocol::GroupRequest& request, plugin::Registry& registry, const Send& send,
+                 const std::atomic<bool>& cancelled) {
+  const LogRedirection log(request.log_file);
+  set_threads(request.threads);
+  limit_memory(request.memory_limit_bytes);
+  reset_peak_memory();
+  write_log(LogLevel::info, "group " + request.group);
+  AttemptObserver observer(request, send, cancelled);
+  try {
+    stages::run_group(request, registry, observer);
+    send({{"kind", "group_done"}});
+  } catch (...) {
+    const stages::Failure failure = stages::describe_failure(std::current_exception(), request.group);
+    write_log(LogLevel::warning, failure.detail);
+    send({{"kind", "failed"}, {"cause", name_of(failure.cause)}, {"message", failure.message}, {"hint", failure.hint}});
+  }
+  limit_memory(0);
+  return !observer.device_lost;
+}
+
+}  // namespace seedbed::worker

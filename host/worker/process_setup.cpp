@@ -1,0 +1,70 @@
+#include "worker/process_setup.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <string>
+
+#include <malloc.h>
+#include <omp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <ATen/Parallel.h>
+#include <opencv2/core.hpp>
+
+namespace seedbed::worker {
+
+bool die_with_parent() {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  return ::getppid() != 1;  // the parent may have died before the signal was asked for
+}
+
+void keep_freed_memory() {
+  constexpr int kTopPadBytes = 64 << 20;
+  ::mallopt(M_MMAP_MAX, 0);
+  ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+  ::mallopt(M_TOP_PAD, kTopPadBytes);
+}
+
+void set_threads(std::int64_t threads) {
+  static const bool once = [] {
+    at::set_num_interop_threads(1);
+    return true;
+  }();
+  static_cast<void>(once);
+  const int count = static_cast<int>(threads);
+  at::set_num_threads(count);
+  ::omp_set_num_threads(count);
+  cv::setNumThreads(count);
+}
+
+void limit_memory(std::int64_t bytes) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_DATA, &limit);
+  limit.rlim_cur = bytes > 0 ? std::min(static_cast<rlim_t>(bytes), limit.rlim_max) : limit.rlim_max;
+  ::setrlimit(RLIMIT_DATA, &limit);
+}
+
+void reset_peak_memory() {
+  constexpr const char* kResetPeak = "5";
+  std::ofstream("/proc/self/clear_refs") << kResetPeak;
+}
+
+std::int64_t peak_memory_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stoll(line.substr(6)) * 1024;
+  }
+  return 0;
+}
+
+void leave(int status) {
+  std::fflush(nullptr);
+  std::_Exit(status);
+}
+
+}  // namespace seedbed::worker

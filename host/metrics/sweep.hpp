@@ -38,6 +38,7 @@ struct ImageSweep {
   std::vector<std::uint32_t> intersection;  ///< [T, L]
   std::vector<std::uint32_t> predicted;     ///< [T, L]
   std::vector<std::uint32_t> truth;         ///< [K]
+  std::size_t num_values = 0;               ///< T
 
   /// At value number `index`.
   LabelCounts counts(std::size_t index) const;
@@ -62,27 +63,32 @@ class Sweep {
   const std::vector<double>& values() const { return values_; }
 
   /// Sums over the images added so far, at value number `index`.
-  LabelCounts counts(std::size_t index) const;
+  const LabelCounts& counts(std::size_t index) const { return sums_.at(index); }
 
-  /// [T,K] int64 each.
-  at::Tensor intersection_tk() const;
-  at::Tensor predicted_tk() const;
-  at::Tensor truth_tk() const;
+  /// Sums as [T,K] int64.
+  at::Tensor intersection_tk() const { return stacked(&LabelCounts::intersection); }
+  at::Tensor predicted_tk() const { return stacked(&LabelCounts::predicted); }
+  at::Tensor truth_tk() const { return stacked(&LabelCounts::truth); }
 
-  /// A mean IoU a value; undefined ones are 0.
+  /// A mean IoU for each value; undefined ones are 0.
   std::vector<double> mean_iou_curve(MeanOver over) const;
 
  private:
-  std::size_t bin(float value) const;
+  at::Tensor stacked(std::vector<std::int64_t> LabelCounts::*part) const;
+  std::size_t num_below(float value) const;
+  std::size_t cell_of(float value) const;
+  std::size_t threshold_index(std::size_t index) const;
+  std::vector<std::uint32_t> histogram(const at::Tensor& maps_phw, const std::vector<std::int64_t>& planes,
+                                       const at::Tensor& truth_hw) const;
+  void check(const at::Tensor& maps_phw, const std::vector<std::int64_t>& planes, const at::Tensor& truth_hw) const;
 
   std::int64_t num_labels_;
   std::vector<double> values_;
-  std::vector<float> thresholds_;       ///< ascending
-  bool descending_ = false;             ///< values ascend while thresholds fall (power)
-  std::vector<std::uint16_t> first_bin_;  ///< by cell of a regular grid, where the search starts
-  float grid_low_ = 0;
-  float grid_scale_ = 0;
-  std::vector<std::int64_t> intersection_, predicted_, truth_;
+  bool descending_;                       ///< thresholds fall while values rise (power)
+  std::vector<float> thresholds_;         ///< ascending
+  float cells_per_unit_ = 0;
+  std::vector<std::uint16_t> first_of_cell_;  ///< thresholds below a cell of a regular grid: where the search starts
+  std::vector<LabelCounts> sums_;         ///< one a value
 };
 
 /// from, from + step ... to (both ends, within half a step): k-th value is from + k * step.

@@ -13,6 +13,10 @@
 
 namespace seedbed::weights {
 
+class MappedFile;
+
+using Metadata = std::map<std::string, std::string, std::less<>>;
+
 /// One entry of a file's header, checked.
 struct TensorEntry {
   std::string name;
@@ -42,7 +46,7 @@ class SafetensorsFile {
   bool contains(std::string_view name) const;
 
   /// The header's `__metadata__`.
-  const std::map<std::string, std::string, std::less<>>& metadata() const { return metadata_; }
+  const Metadata& metadata() const { return metadata_; }
 
   /// The tensor in the file's own type, on the mapping (private and writable, kept alive by the tensor); a copy where
   /// the bytes are not aligned for the type. Throws: UserError with the nearest name.
@@ -55,18 +59,15 @@ class SafetensorsFile {
   SafetensorsFile() = default;
   const TensorEntry& entry(std::string_view name) const;
 
-  struct Mapping;
   std::filesystem::path path_;
-  std::shared_ptr<Mapping> mapping_;
+  std::shared_ptr<MappedFile> mapping_;
   std::uint64_t data_begin_ = 0;
   std::vector<TensorEntry> entries_;
   std::map<std::string, std::size_t, std::less<>> index_;
-  std::map<std::string, std::string, std::less<>> metadata_;
+  Metadata metadata_;
 };
 
 using OrderedTensors = std::vector<std::pair<std::string, at::Tensor>>;
-using Metadata = std::map<std::string, std::string, std::less<>>;
-
 /// Writes the tensors (any device, any layout) under a temporary name, syncs, renames into place. The header keeps the
 /// given order; in the data larger element types come first, so that every tensor is aligned. Equal input gives equal
 /// bytes.

@@ -21,7 +21,7 @@ using Json = nlohmann::ordered_json;
 
 /// One grid point: a resolved configuration (see RESOLVED.md for every key) and where it stands in the grid.
 struct Cell {
-  std::vector<std::pair<std::string, std::string>> levels;  ///< axis -> label, in order of the axes
+  std::vector<std::pair<std::string, std::string>> levels;               ///< axis -> label, in order of the axes
   std::vector<std::vector<std::pair<std::string, std::string>>> folded;  ///< further points with the same configuration
   Json resolved;
 };
@@ -40,14 +40,15 @@ struct Study {
   std::vector<std::string> axes;  ///< names, in order
   std::vector<Cell> cells;
   std::vector<Exclusion> exclusions;
-  Json report = Json::object();   ///< the [report] table
-  Json execution = Json::object();///< device, threads, workers, isolation, key_policy
-  std::int64_t images_limit = 0;  ///< of `run --images N`; 0 = all
+  Json report = Json::object();     ///< the [report] table
+  Json execution = Json::object();  ///< device, threads, workers, isolation, key_policy
+  std::int64_t images_limit = 0;    ///< of `run --images N`; 0 = all
 };
 
 struct ReadOptions {
   std::vector<std::string> sets;  ///< "key=value" of --set, in order
   std::int64_t images_limit = 0;
+  bool allow_missing_files = false;  ///< `doctor` lists weights and files that are not there; elsewhere they are errors
 };
 
 /// Reads, composes (extends), expands the grid and checks everything against the catalogue's manifests.

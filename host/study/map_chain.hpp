@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "seedbed/manifest.hpp"
+#include "study/findings.hpp"
+
+namespace seedbed::study {
+
+/// What flows down a chain of maps, and whether each step fits the one before it.
+class MapChain {
+ public:
+  /// `giver` made the first maps; named in errors.
+  MapChain(MapType maps, std::string giver, Findings& findings)
+      : maps_(std::move(maps)), giver_(std::move(giver)), findings_(findings) {}
+
+  bool has_background() const { return maps_.background == "present"; }
+  bool is_labels() const { return maps_.form == "labels"; }
+
+  /// A background plane is added by a rule that was written at `place`.
+  void add_background(const Place& place);
+
+  /// `refiner` takes the maps and gives others; its entry stands at `place`.
+  void refine(const MethodManifest& refiner, const Place& place);
+
+  /// `rule` makes labels of the maps.
+  void label(std::string_view rule, const Place& place);
+
+ private:
+  void refuse(const Place& place, const std::string& taker, const std::string& takes, const std::string& gives,
+              const std::string& hint);
+
+  MapType maps_;
+  std::string giver_;
+  Findings& findings_;
+};
+
+/// What a seed generator's maps are after fusion.
+MapType fused_maps(const MethodManifest& generator);
+
+/// What a segmenter's prediction is.
+MapType predicted_maps();
+
+}  // namespace seedbed::study

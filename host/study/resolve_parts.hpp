@@ -1,0 +1,51 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "study/map_chain.hpp"
+#include "study/resolve_method.hpp"
+#include "study/roles.hpp"
+
+// The parts of a cell, each read from its own table of the study. What is wrong is found and left out.
+namespace seedbed::study {
+
+/// What every part is read with.
+struct CellContext {
+  const MethodReader& methods;
+  const Roles& roles;
+  Findings& findings;
+  Place place;  ///< of the study, for what is missing
+};
+
+/// What a cell makes that can be scored.
+struct Scorable {
+  bool seeds = false;
+  bool pseudo_labels = false;
+  bool predictions = false;
+  bool segmenter_is_named = false;          ///< the study has one, even if this cell leaves it out
+  std::vector<std::string> refiners;        ///< of this cell
+  std::vector<std::string> named_refiners;  ///< those left out included
+};
+
+/// `[[refiner]]`: those that are enabled, in order. `chain`: the seeds; null where nothing makes any.
+Json read_refiners(const Array& given, MapChain* chain, const CellContext& context, Scorable& scorable);
+
+/// `[pseudo_label]`. `chain`: the refined maps; null where nothing makes any.
+Json read_pseudo_label(const Node& given, MapChain* chain, const CellContext& context);
+
+/// `[segmenter]`; nullopt where it is not enabled. `backbone`: the study's, or null.
+std::optional<Json> read_segmenter(const Node& given, const MethodChoice* backbone, bool has_pseudo_labels,
+                                   const CellContext& context);
+
+/// `[score]`. `given`: the study's table, or null.
+Json read_score(const Node* given, const Scorable& scorable, const CellContext& context);
+
+/// `[execution]`, workers and isolation included. `given`: the study's table, or null.
+Json read_execution(const Node* given, Findings& findings);
+
+/// Finds a `train` table wrong whose method is not trained, whatever its parameters.
+void refuse_needless_train(const MethodChoice& choice, const Node* train, Findings& findings);
+
+}  // namespace seedbed::study

@@ -1,0 +1,155 @@
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <utility>
+
+#include "study/host_tables.hpp"
+#include "study/resolve_parts.hpp"
+#include "study/resolve_tables.hpp"
+
+namespace seedbed::study {
+namespace {
+
+// Names that nodes and targets have already.
+constexpr std::array<std::string_view, 8> kTakenNames{"seeds",       "seed_labels", "seed_generator", "pseudo_labels",
+                                                      "predictions", "segmenter",   "main",           "image_labels"};
+
+bool is_name(std::string_view text) {
+  return !text.empty() &&
+         std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '-'; });
+}
+
+class RefinerReading {
+ public:
+  RefinerReading(const Node& entry, MapChain* chain, const CellContext& context)
+      : reader_(*entry.table(), entry.place, "refiner", context.findings), chain_(chain), context_(context) {}
+
+  // Reads the whole entry; a disabled one is checked as well, but not against the chain.
+  void read(Scorable& scorable, Json& refiners);
+
+ private:
+  void read_background(const MethodChoice& refiner, Json& json);
+  void read_fit(const MethodChoice& refiner, Json& json);
+  void check_inputs(const Json& json);
+  void check_name(const std::string& name, const Scorable& scorable);
+
+  TableReader reader_;
+  MapChain* chain_;
+  const CellContext& context_;
+};
+
+void RefinerReading::read(Scorable& scorable, Json& refiners) {
+  const HostTable& form = host_table("refiner");
+  const auto choice = context_.methods.read(reader_, MethodKind::refiner);
+  Json own = filled(form.keys, reader_.values(form.keys));
+  if (own.at("name") == "" && choice) own["name"] = choice->manifest->id;
+  const std::string name = own.at("name");
+  const bool enabled = own.at("enabled");
+  if (!name.empty()) {
+    check_name(name, scorable);
+    scorable.named_refiners.push_back(name);
+    if (enabled) scorable.refiners.push_back(name);
+  }
+  if (!choice) return;
+  if (!enabled) chain_ = nullptr;
+  check_inputs(own);
+  Json json = choice->json;
+  own.erase("enabled");
+  json.update(own);
+  read_background(*choice, json);
+  if (chain_) chain_->refine(*choice->manifest, choice->place);
+  read_fit(*choice, json);
+  reader_.finish();
+  if (enabled) refiners.push_back(std::move(json));
+}
+
+void RefinerReading::check_name(const std::string& name, const Scorable& scorable) {
+  const Place place = reader_.place_of("name");
+  // A method's id may hold a dot; keys and targets may not.
+  if (!is_name(name)) {
+    context_.findings.add(place, "a refiner cannot be called `" + name + "`", "accepted: letters, digits, `_` and `-`");
+  } else if (std::ranges::find(kTakenNames, name) != kTakenNames.end()) {
+    context_.findings.add(place, "this name is taken by another part of the study: `" + name + "`",
+                          "accepted: another name");
+  } else if (std::ranges::find(scorable.named_refiners, name) != scorable.named_refiners.end()) {
+    context_.findings.add(place, "two refiners are called `" + name + "`", "accepted: `name`, another for each");
+  }
+}
+
+void RefinerReading::check_inputs(const Json& json) {
+  if (json.at("inputs") == Json::array({"main"})) return;
+  context_.findings.add(reader_.place_of("inputs"), "refiners of other nodes are not available in this version",
+                        "accepted: `inputs = [\"main\"]`");
+}
+
+// A plane that the study asks for must fit; one that the method brings along gives way to maps that have theirs.
+void RefinerReading::read_background(const MethodChoice& refiner, Json& json) {
+  const Node* given = reader_.table("background");
+  const Table layers = layered_table({&refiner}, "background", given, context_.findings);
+  if (layers.empty() && !given) return;
+  if (!given && chain_ && (chain_->has_background() || chain_->is_labels())) return;
+  const Place place = given ? given->place : refiner.place;
+  const auto rule =
+      read_rule(layers, place, reader_.path_of("background"), RuleUse::plane, context_.roles, context_.findings);
+  if (chain_) chain_->add_background(place);
+  if (rule) json["background"] = *rule;
+}
+
+void RefinerReading::read_fit(const MethodChoice& refiner, Json& json) {
+  const Node* train = reader_.table("train");
+  const Node* backbone = reader_.table("backbone");
+  const Node* labels = reader_.table("labels");
+  if (!refiner.is_fitted()) {
+    refuse_needless_train(refiner, train, context_.findings);
+    return;
+  }
+  context_.roles.require("train", refiner.place);
+  if (backbone) {
+    const auto choice = context_.methods.read_alone(*backbone, reader_.path_of("backbone"), MethodKind::backbone);
+    if (choice) json["backbone"] = choice->json;
+  }
+  json["train"] = read_train({&refiner}, train, reader_.path_of("train"), context_.findings);
+  const Table layers = layered_table({&refiner}, "labels", labels, context_.findings);
+  if (layers.empty() && !labels) return;
+  const auto rule = read_rule(layers, labels ? labels->place : refiner.place, reader_.path_of("labels"),
+                              RuleUse::training_labels, context_.roles, context_.findings);
+  if (rule) json["labels"] = *rule;
+}
+
+}  // namespace
+
+Json read_refiners(const Array& given, MapChain* chain, const CellContext& context, Scorable& scorable) {
+  Json refiners = Json::array();
+  for (const Node& entry : given) RefinerReading(entry, chain, context).read(scorable, refiners);
+  if (!refiners.empty() && !chain && !scorable.seeds) {
+    context.findings.add(given.front().place, "there are no maps to refine", "accepted: `[seed_generator]` makes them");
+  }
+  return refiners;
+}
+
+Json read_pseudo_label(const Node& given, MapChain* chain, const CellContext& context) {
+  const HostTable& form = host_table("pseudo_label");
+  TableReader reader(*given.table(), given.place, "pseudo_label", context.findings);
+  Json json = filled(form.keys, reader.values(form.keys));
+  const Node* background = reader.table("background");
+  if (background) {
+    const auto rule = read_rule(*background->table(), background->place, reader.path_of("background"), RuleUse::labels,
+                                context.roles, context.findings);
+    if (rule && chain) chain->label(rule->at("rule").get<std::string>(), background->place);
+    if (rule) json["background"] = *rule;
+  } else if (chain && !chain->is_labels() && !reader.has("background")) {
+    context.findings.add(given.place, "`pseudo_label` lacks `background`",
+                         chain->has_background()
+                             ? "accepted: `{ rule = \"argmax\" }`"
+                             : "accepted: `{ rule = \"threshold\", value = 0.15 }`, or another rule");
+  }
+  reader.finish();
+  return json;
+}
+
+void refuse_needless_train(const MethodChoice& choice, const Node* train, Findings& findings) {
+  if (!train || choice.may_be_fitted()) return;
+  findings.add(train->place, "this method is not trained: `" + choice.manifest->id + "`", "leave `train` out");
+}
+
+}  // namespace seedbed::study

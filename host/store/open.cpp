@@ -71,7 +71,7 @@ fs::path folder_of(const fs::path& file) { return fs::absolute(file).parent_path
 void require_readable_version(Connection& connection) {
   const std::int64_t newest = all_migrations().back().version;
   const std::int64_t version = checked_version(connection, all_migrations());
-  if (version == 0) {
+  if (version == 0 && connection.integer("SELECT count(*) FROM sqlite_schema") == 0) {
     throw UserError(connection.file().string(), "The store is empty.", "run a study first: `seedbed run STUDY`");
   }
   if (version < newest) {

@@ -26,9 +26,8 @@ void InputGuard::verify(std::string_view method) const {
   for (const Entry& entry : entries_) {
     const bool counted = !entry.tensor.is_inference() && entry.tensor._version() != entry.version;
     // Bytes, not values: NaN in an input is equal to itself.
-    const auto bytes = [](const at::Tensor& tensor) { return tensor.detach().contiguous().view(at::kByte); };
-    const bool differs =
-        entry.copy.defined() && entry.tensor.dim() > 0 && !at::equal(bytes(entry.tensor), bytes(entry.copy));
+    const auto bytes = [](const at::Tensor& tensor) { return tensor.detach().contiguous().flatten().view(at::kByte); };
+    const bool differs = entry.copy.defined() && !at::equal(bytes(entry.tensor), bytes(entry.copy));
     if (counted || differs) {
       throw ContractError(std::string(method), "a request's tensors are left unchanged",
                           "`" + entry.name + "` as it was", "a changed `" + entry.name + "`");

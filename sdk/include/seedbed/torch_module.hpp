@@ -33,7 +33,7 @@ class TorchModule : public Module {
     for (const auto& item : module_->named_children()) {
       register_module(item.key(), std::make_shared<TorchModule>(item.value()));
     }
-    train(module_->is_training());
+    train(false);  // as every seedbed::Module starts; torch::nn starts training
   }
 
  protected:

@@ -12,6 +12,7 @@ enum class ResizeFilter { nearest, bilinear, bicubic };
 
 /// Resizes 8-bit images exactly as PIL's Image.resize does (antialiased when shrinking; bicubic a = -0.5; rounding
 /// after each pass, weights with 22 fractional bits). [H,W,channels] or [H,W] uint8 -> [height,width,...] uint8.
+/// Columns first, then rows, as up to Pillow 12; Pillow 13 turns that round where the height shrinks and the width grows.
 /// Nearest takes floor((x + 0.5) * scale). Throws: UserError for an empty size. Threads: [any-thread].
 SEEDBED_API at::Tensor resize_image_as_pil(const at::Tensor& image_hwc, std::int64_t height_px, std::int64_t width_px,
                                            ResizeFilter filter);

@@ -61,7 +61,8 @@ Stamp stamp_of(const struct ::stat& status) {
 bool is_settled(const Stamp& stamp) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  return stamp.changed_ns + kSettledAfter_ns < nanoseconds(now) && stamp.modified_ns + kSettledAfter_ns < nanoseconds(now);
+  return stamp.changed_ns + kSettledAfter_ns < nanoseconds(now) &&
+         stamp.modified_ns + kSettledAfter_ns < nanoseconds(now);
 }
 
 std::string line_of(const FileId& id, const Remembered& entry) {

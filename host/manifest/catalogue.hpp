@@ -37,7 +37,7 @@ struct PluginFile {
   std::filesystem::path path;
   SearchOrigin origin = SearchOrigin::plugin_path;
   bool taken = false;
-  std::string reason = {};  ///< why it was not taken, as sentences; "" where it was
+  std::string reason = {};                              ///< why it was not taken, as sentences; "" where it was
   std::optional<PluginManifest> manifest = {};          ///< wherever it could be read, rejected files included
   std::optional<Fingerprint> fingerprint = {};          ///< likewise
   std::vector<FingerprintDifference> differences = {};  ///< from the host's; empty where all is equal

@@ -25,10 +25,14 @@ fs::path user_data_folder() {
 
 std::string_view name_of(SearchOrigin origin) {
   switch (origin) {
-    case SearchOrigin::plugin_path: return "--plugin-path";
-    case SearchOrigin::environment: return "SEEDBED_PLUGIN_PATH";
-    case SearchOrigin::user_data: return "user data folder";
-    case SearchOrigin::beside_executable: return "beside the program";
+    case SearchOrigin::plugin_path:
+      return "--plugin-path";
+    case SearchOrigin::environment:
+      return "SEEDBED_PLUGIN_PATH";
+    case SearchOrigin::user_data:
+      return "user data folder";
+    case SearchOrigin::beside_executable:
+      return "beside the program";
   }
   return {};
 }
@@ -50,7 +54,8 @@ std::vector<SearchPlace> search_places(const std::vector<fs::path>& plugin_path,
 fs::path this_executable() {
   std::error_code failure;
   const fs::path file = fs::read_symlink("/proc/self/exe", failure);
-  if (failure) throw UserError("/proc/self/exe", "the system does not say where this program is: `" + failure.message() + "`");
+  if (failure)
+    throw UserError("/proc/self/exe", "the system does not say where this program is: `" + failure.message() + "`");
   return file;
 }
 

@@ -38,7 +38,8 @@ void check(const Arguments& files, std::ostream& out) {
     try {
       const PluginManifest manifest = plugin_manifest_from_toml(content_of(file), file);
       out << file << ": " << manifest.name << ' ' << manifest.version;
-      for (const MethodManifest& method : manifest.methods) out << ", " << name_of(method.kind) << " `" << method.id << '`';
+      for (const MethodManifest& method : manifest.methods)
+        out << ", " << name_of(method.kind) << " `" << method.id << '`';
       out << '\n';
     } catch (const UserError& error) {
       errors.push_back(error);
@@ -50,14 +51,16 @@ void check(const Arguments& files, std::ostream& out) {
 const std::vector<std::string> kEmbedOptions{"--input", "--source-revision", "--fingerprint", "--header", "--source"};
 
 std::map<std::string, std::string> embed_options(const Arguments& arguments) {
-  const std::string usage_hint = "usage: seedbed-manifest embed --input plugin.toml --source-revision REVISION "
-                                 "--fingerprint FILE.json --header OUT.hpp --source OUT.cpp";
+  const std::string usage_hint =
+      "usage: seedbed-manifest embed --input plugin.toml --source-revision REVISION "
+      "--fingerprint FILE.json --header OUT.hpp --source OUT.cpp";
   std::map<std::string, std::string> options;
   for (std::size_t i = 0; i < arguments.size(); i += 2) {
     if (std::ranges::find(kEmbedOptions, arguments[i]) == kEmbedOptions.end()) {
       throw UserError("embed", "unknown option `" + arguments[i] + "`", usage_hint);
     }
-    if (i + 1 == arguments.size()) throw UserError("embed", "an option needs a value: `" + arguments[i] + "`", usage_hint);
+    if (i + 1 == arguments.size())
+      throw UserError("embed", "an option needs a value: `" + arguments[i] + "`", usage_hint);
     options[arguments[i]] = arguments[i + 1];
   }
   for (const std::string& option : kEmbedOptions) {

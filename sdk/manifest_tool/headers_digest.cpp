@@ -110,9 +110,9 @@ class Squeezer {
   std::string_view source_;
   std::size_t at_ = 0;
   std::string result_;
-  bool space_ = false;          // white space since the last token
-  bool directive_ = false;      // within a preprocessor line
-  bool line_is_empty_ = true;   // nothing but space so far
+  bool space_ = false;         // white space since the last token
+  bool directive_ = false;     // within a preprocessor line
+  bool line_is_empty_ = true;  // nothing but space so far
 };
 
 class Sha256 {

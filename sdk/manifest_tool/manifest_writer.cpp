@@ -20,7 +20,9 @@ Json json_of(const ParameterValues& values) {
   return object;
 }
 
-Json json_of(const MapType& type) { return {{"form", type.form}, {"background", type.background}, {"value", type.value}}; }
+Json json_of(const MapType& type) {
+  return {{"form", type.form}, {"background", type.background}, {"value", type.value}};
+}
 
 Json json_of(const UsesSlot& slot);
 Json json_of(const ParameterSpec& spec);
@@ -43,9 +45,8 @@ Json json_of(const UsesSlot& slot) {
 }
 
 Json json_of(const ParameterSpec& spec) {
-  Json object{{"name", spec.name},       {"type", name_of(spec.type)},
-              {"unit", spec.unit},       {"summary", spec.summary},
-              {"required", spec.required}, {"default", json_of(spec.default_value)}};
+  Json object{{"name", spec.name},       {"type", name_of(spec.type)}, {"unit", spec.unit},
+              {"summary", spec.summary}, {"required", spec.required},  {"default", json_of(spec.default_value)}};
   if (spec.minimum) object["minimum"] = *spec.minimum;
   if (spec.maximum) object["maximum"] = *spec.maximum;
   if (!spec.choices.empty()) object["choices"] = spec.choices;

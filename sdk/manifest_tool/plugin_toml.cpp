@@ -18,7 +18,8 @@ MethodKind read_kind(TomlTable& table) {
       hint += (hint.empty() ? "accepted: `" : ", `") + names.back() + "`";
     }
     const std::string nearest = nearest_name(name, names);
-    table.complain("kind", "unknown kind `" + name + "`", nearest.empty() ? hint : hint + " (nearest: `" + nearest + "`)");
+    table.complain("kind", "unknown kind `" + name + "`",
+                   nearest.empty() ? hint : hint + " (nearest: `" + nearest + "`)");
   }
   return kind.value_or(MethodKind::refiner);
 }
@@ -53,7 +54,8 @@ std::optional<ParameterSpec> read_parameter(const std::string& name, TomlTable& 
     if (table.has("default")) table.complain("default", "a required parameter has no default: `" + name + "`");
     spec.default_value = std::string();
   } else if (!table.has("default")) {
-    table.complain("", table.name() + " lacks `default`", "every parameter has one, so that a method runs without settings");
+    table.complain("", table.name() + " lacks `default`",
+                   "every parameter has one, so that a method runs without settings");
     return std::nullopt;
   }
   if (default_value) spec.default_value = coerced(spec, *default_value);
@@ -78,8 +80,9 @@ Supervision read_supervision(TomlTable& method) {
   auto table = method.table("supervision");
   if (!table) {
     if (!method.has("supervision")) {
-      method.complain("", method.name() + " lacks `supervision`",
-                      "write what the method is shown, e.g. supervision = { labels = [\"image_labels\"] }; {} for nothing");
+      method.complain(
+          "", method.name() + " lacks `supervision`",
+          "write what the method is shown, e.g. supervision = { labels = [\"image_labels\"] }; {} for nothing");
     }
     return supervision;
   }
@@ -158,9 +161,8 @@ MethodManifest read_method(TomlTable& table) {
   table.each_table("parameters", [&](const std::string& name, TomlTable& below) {
     if (auto spec = read_parameter(name, below)) method.parameters.push_back(*std::move(spec));
   });
-  table.each_table("uses", [&](const std::string& name, TomlTable& below) {
-    method.uses.push_back(read_slot(name, below));
-  });
+  table.each_table("uses",
+                   [&](const std::string& name, TomlTable& below) { method.uses.push_back(read_slot(name, below)); });
   table.each_element("when", [&](TomlTable& below) {
     method.when.push_back(read_condition(below, method));
     below.finish();

@@ -14,13 +14,20 @@ std::string ticked(std::string_view text) { return "`" + std::string(text) + "`"
 
 std::string_view phrase_of(const toml::node& node) {
   switch (node.type()) {
-    case toml::node_type::table: return "a table";
-    case toml::node_type::array: return "a list";
-    case toml::node_type::string: return "a text";
-    case toml::node_type::integer: return "an integer";
-    case toml::node_type::floating_point: return "a number";
-    case toml::node_type::boolean: return "true or false";
-    default: return "a date or time";
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "a list";
+    case toml::node_type::string:
+      return "a text";
+    case toml::node_type::integer:
+      return "an integer";
+    case toml::node_type::floating_point:
+      return "a number";
+    case toml::node_type::boolean:
+      return "true or false";
+    default:
+      return "a date or time";
   }
 }
 
@@ -87,8 +94,7 @@ std::optional<nlohmann::json> json_of(const toml::node& node) {
 }  // namespace
 
 void TomlErrors::add(const toml::source_region& at, std::string message, std::string hint) {
-  const std::string where =
-      file_name_ + ":" + std::to_string(at.begin.line) + ":" + std::to_string(at.begin.column);
+  const std::string where = file_name_ + ":" + std::to_string(at.begin.line) + ":" + std::to_string(at.begin.column);
   found_.push_back({at.begin, UserError(where, std::move(message), std::move(hint))});
 }
 
@@ -151,7 +157,8 @@ std::optional<double> TomlTable::number(std::string_view key) {
   }
   const auto* value = find_as<toml::value<double>>(key, "a number");
   if (!value) return std::nullopt;
-  if (!std::isfinite(value->get())) complain(key, ticked(key) + " in " + name() + " is not finite", "accepted: a number");
+  if (!std::isfinite(value->get()))
+    complain(key, ticked(key) + " in " + name() + " is not finite", "accepted: a number");
   return value->get();
 }
 
@@ -194,7 +201,8 @@ std::vector<ParameterValue> TomlTable::values(std::string_view key) {
     if (auto value = value_of(element)) {
       result.push_back(*std::move(value));
     } else {
-      errors_.add(element.source(), "an element of " + ticked(key) + " in " + name() + " cannot be a parameter's value");
+      errors_.add(element.source(),
+                  "an element of " + ticked(key) + " in " + name() + " cannot be a parameter's value");
     }
   }
   return result;

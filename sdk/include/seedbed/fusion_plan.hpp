@@ -23,8 +23,8 @@ struct FusionStep {
 ///   relu, sigmoid, sqrt                    element by element
 ///   unflip                                 mirrors the views that saw a mirrored image
 ///   merge_flip:sum|max|mean                joins the two views of one scale
-///   resize:ceil16_crop|image|grid4|largest bilinear, half-pixel centres; ceil16_crop resizes to the next multiple of 16
-///                                          and crops (IRN); grid4 is ceil(H/4) x ceil(W/4)
+///   resize:ceil16_crop|image|grid4|largest bilinear, half-pixel centres; ceil16_crop resizes to the next multiple
+///                                          of 16 and crops (IRN); grid4 is ceil(H/4) x ceil(W/4)
 ///   resize_corners:image|largest           the same with corners aligned (DRS)
 ///   merge_scales:sum|max|mean              joins the scales
 ///   mask_present                           zero for classes that the image label does not name

@@ -30,14 +30,14 @@ struct Supervision {
 
 /// What a refiner takes or gives: a score map's planes, background and value kind, or labels.
 struct MapType {
-  std::string form = "scores";      ///< "scores" | "labels"
-  std::string background = "any";   ///< "absent" | "present" | "any" (takes) | "same" (gives)
-  std::string value = "any";        ///< "evidence" | "probability" | "any" (takes) | "same" (gives)
+  std::string form = "scores";     ///< "scores" | "labels"
+  std::string background = "any";  ///< "absent" | "present" | "any" (takes) | "same" (gives)
+  std::string value = "any";       ///< "evidence" | "probability" | "any" (takes) | "same" (gives)
 };
 
 /// A slot through which one method uses another; the study may fill it, else `default_method` does.
 struct UsesSlot {
-  std::string name;            ///< e.g. "label_refiner"
+  std::string name;  ///< e.g. "label_refiner"
   MethodKind kind = MethodKind::refiner;
   std::string default_method;  ///< "" = the slot may stay empty
   std::string summary;
@@ -63,14 +63,14 @@ struct Preset {
 
 /// One method as its `plugin.toml` describes it: the single source of what the method is.
 struct SEEDBED_API MethodManifest {
-  std::string id;            ///< "cam"; third parties' are "vendor.name"
+  std::string id;  ///< "cam"; third parties' are "vendor.name"
   MethodKind kind = MethodKind::refiner;
-  std::int64_t revision = 1; ///< same id, revision, parameters, inputs -> same numbers
-  std::string summary;       ///< one line
-  std::string citation;      ///< "" only for methods that are this project's own
-  std::string licence;       ///< SPDX id of the plugin's code
+  std::int64_t revision = 1;  ///< same id, revision, parameters, inputs -> same numbers
+  std::string summary;        ///< one line
+  std::string citation;       ///< "" only for methods that are this project's own
+  std::string licence;        ///< SPDX id of the plugin's code
   Supervision supervision;
-  std::set<std::string> traits;  ///< closed set, see known_traits()
+  std::set<std::string> traits;       ///< closed set, see known_traits()
   std::vector<std::string> needs;     ///< e.g. "taps:final", "attention", "text", "side:saliency"
   std::vector<std::string> provides;  ///< e.g. "taps:stage1..5", "side:affinity"
   ParameterValues backbone_defaults;  ///< parameters forced on the backbone (class tokens = classes)
@@ -94,9 +94,9 @@ struct SEEDBED_API MethodManifest {
 /// Everything one shared library declares.
 struct PluginManifest {
   std::int64_t schema = 1;
-  std::string name;     ///< library name, e.g. "squeezenet"
+  std::string name;  ///< library name, e.g. "squeezenet"
   std::string version;
-  std::string vendor;   ///< "" for built-ins: only those may have plain ids
+  std::string vendor;  ///< "" for built-ins: only those may have plain ids
   std::string source_revision;
   std::vector<MethodManifest> methods;
 };
@@ -114,7 +114,7 @@ SEEDBED_API const std::vector<std::string>& reserved_parameter_names();
 SEEDBED_API const std::vector<std::string>& host_table_names();
 
 struct ManifestProblem {
-  std::string key;       ///< dotted path in plugin.toml, array elements by position: "method.0.parameters.delta.default"
+  std::string key;  ///< dotted path in plugin.toml, array elements by position: "method.0.parameters.delta.default"
   std::string sentence;  ///< names the method, says what is wrong and what would be accepted
 };
 
@@ -132,15 +132,15 @@ struct Fingerprint {
   std::string torch_build_id;
   std::string c10_build_id;
   std::string cxx11_abi;
-  std::string compiler;            ///< "gnu" | "clang"
+  std::string compiler;  ///< "gnu" | "clang"
   std::string compiler_major;
   std::string cxx_standard;
-  std::string sanitizers;          ///< "" | "address,undefined" | "thread"
+  std::string sanitizers;  ///< "" | "address,undefined" | "thread"
 };
 
 struct FingerprintField {
   const char* name;
-  std::string Fingerprint::* member;
+  std::string Fingerprint::*member;
 };
 
 /// All fields, in the order in which differences are told.

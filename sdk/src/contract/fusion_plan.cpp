@@ -65,7 +65,8 @@ FusionStep step_from(const std::string& text) {
     throw UserError("", "this fusion step needs another argument: `" + text + "`",
                     "accepted after `" + step.operation + ":`: " + listed(operation->arguments));
   }
-  if (operation == operations().end()) throw UserError("", "unknown fusion step `" + text + "`", hint_for(text, legal_steps()));
+  if (operation == operations().end())
+    throw UserError("", "unknown fusion step `" + text + "`", hint_for(text, legal_steps()));
   return step;
 }
 
@@ -77,17 +78,24 @@ struct NamedPlan {
 const std::vector<NamedPlan>& named_plans() {
   static const std::vector<NamedPlan> all{
       // jiwoon-ahn/irn, step/make_cam.py: the high-resolution product.
-      {"irn", {"relu", "unflip", "merge_flip:sum", "resize:ceil16_crop", "merge_scales:sum", "mask_present", "normalise:max"}},
+      {"irn",
+       {"relu", "unflip", "merge_flip:sum", "resize:ceil16_crop", "merge_scales:sum", "mask_present", "normalise:max"}},
       // jiwoon-ahn/psa, infer_cls.py: straight to the image's size.
-      {"psa", {"relu", "resize:image", "unflip", "merge_flip:sum", "merge_scales:sum", "mask_present", "normalise:max"}},
+      {"psa",
+       {"relu", "resize:image", "unflip", "merge_flip:sum", "merge_scales:sum", "mask_present", "normalise:max"}},
       // YudeWang/SEAM, infer_SEAM.py: clamped after the sum; `minmax` and not `minmax_released`, which leaves [0,1].
-      {"seam", {"resize:image", "unflip", "merge_flip:sum", "merge_scales:sum", "relu", "mask_present", "normalise:minmax"}},
+      {"seam",
+       {"resize:image", "unflip", "merge_flip:sum", "merge_scales:sum", "relu", "mask_present", "normalise:minmax"}},
       // qjadud1994/DRS, models/vgg.py and scripts/localization_map_gen.py: each scale normalised, then their maximum.
       // The authors mirror nothing; where a study does, the two views join like the scales.
-      {"drs", {"relu", "resize_corners:image", "normalise:max", "mask_present", "unflip", "merge_flip:max", "merge_scales:max"}},
+      {"drs",
+       {"relu", "resize_corners:image", "normalise:max", "mask_present", "unflip", "merge_flip:max",
+        "merge_scales:max"}},
       // rulixiang/ToCo, utils/camutils.py; its callers mask absent classes afterwards.
-      {"toco", {"resize:image", "unflip", "merge_flip:max", "relu", "merge_scales:sum", "normalise:shift_max", "mask_present"}},
-      {"plain", {"relu", "unflip", "merge_flip:mean", "resize:image", "merge_scales:mean", "mask_present", "normalise:max"}},
+      {"toco",
+       {"resize:image", "unflip", "merge_flip:max", "relu", "merge_scales:sum", "normalise:shift_max", "mask_present"}},
+      {"plain",
+       {"relu", "unflip", "merge_flip:mean", "resize:image", "merge_scales:mean", "mask_present", "normalise:max"}},
   };
   return all;
 }

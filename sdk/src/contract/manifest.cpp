@@ -35,13 +35,15 @@ std::optional<MethodKind> method_kind_from(std::string_view name) {
 }
 
 const std::vector<MethodKind>& all_method_kinds() {
-  static const std::vector<MethodKind> all{MethodKind::backbone, MethodKind::seed_generator,
-                                           MethodKind::refiner,  MethodKind::loss,
+  static const std::vector<MethodKind> all{MethodKind::backbone,          MethodKind::seed_generator,
+                                           MethodKind::refiner,           MethodKind::loss,
                                            MethodKind::segmentation_head, MethodKind::training_strategy};
   return all;
 }
 
-const ParameterSpec* MethodManifest::find_parameter(std::string_view name) const { return find_named(parameters, name); }
+const ParameterSpec* MethodManifest::find_parameter(std::string_view name) const {
+  return find_named(parameters, name);
+}
 
 const Preset* MethodManifest::find_preset(std::string_view name) const { return find_named(presets, name); }
 
@@ -73,10 +75,9 @@ const std::vector<std::string>& host_table_names() {
 }
 
 const std::vector<std::string>& reserved_parameter_names() {
-  static const std::vector<std::string> all{"name",     "method", "enabled", "preset", "train",  "localise",
-                                            "labels",   "uses",   "weights", "weight", "inputs", "background",
-                                            "backbone", "head",   "loss",    "refiners", "keep",   "store",
-                                            "choose",   "device"};
+  static const std::vector<std::string> all{"name", "method",   "enabled", "preset", "train",      "localise", "labels",
+                                            "uses", "weights",  "weight",  "inputs", "background", "backbone", "head",
+                                            "loss", "refiners", "keep",    "store",  "choose",     "device"};
   return all;
 }
 

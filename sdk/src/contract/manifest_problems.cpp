@@ -18,16 +18,15 @@ const Names kLabelKinds{"image_labels", "masks", "boxes", "points", "scribbles",
 
 // Parameters become fields of a C++ struct.
 const Names kCppWords{
-    "alignas",  "alignof",   "and",      "and_eq",     "asm",          "auto",      "bitand",   "bitor",
-    "bool",     "break",     "case",     "catch",      "char",         "class",     "compl",    "concept",
-    "const",    "consteval", "constexpr", "constinit", "continue",     "decltype",  "default",  "delete",
-    "do",       "double",    "else",     "enum",       "explicit",     "export",    "extern",   "false",
-    "float",    "for",       "friend",   "from",       "goto",         "if",        "inline",   "int",
-    "long",     "mutable",   "namespace", "new",       "noexcept",     "not",       "not_eq",   "nullptr",
-    "operator", "or",        "or_eq",    "private",    "protected",    "public",    "register", "requires",
-    "return",   "short",     "signed",   "sizeof",     "static",       "struct",    "switch",   "template",
-    "this",     "throw",     "true",     "try",        "typedef",      "typeid",    "typename", "union",
-    "unsigned", "using",     "virtual",  "void",       "volatile",     "while",     "xor",      "xor_eq"};
+    "alignas",   "alignof",   "and",      "and_eq",   "asm",      "auto",    "bitand",    "bitor",     "bool",
+    "break",     "case",      "catch",    "char",     "class",    "compl",   "concept",   "const",     "consteval",
+    "constexpr", "constinit", "continue", "decltype", "default",  "delete",  "do",        "double",    "else",
+    "enum",      "explicit",  "export",   "extern",   "false",    "float",   "for",       "friend",    "from",
+    "goto",      "if",        "inline",   "int",      "long",     "mutable", "namespace", "new",       "noexcept",
+    "not",       "not_eq",    "nullptr",  "operator", "or",       "or_eq",   "private",   "protected", "public",
+    "register",  "requires",  "return",   "short",    "signed",   "sizeof",  "static",    "struct",    "switch",
+    "template",  "this",      "throw",    "true",     "try",      "typedef", "typeid",    "typename",  "union",
+    "unsigned",  "using",     "virtual",  "void",     "volatile", "while",   "xor",       "xor_eq"};
 
 bool contains(const Names& names, std::string_view name) { return std::ranges::find(names, name) != names.end(); }
 
@@ -75,8 +74,8 @@ void check_limits(const ParameterSpec& spec, const std::string& key, Findings& f
   const bool numeric = spec.type == ParameterType::integer || spec.type == ParameterType::number ||
                        spec.type == ParameterType::integers || spec.type == ParameterType::numbers;
   const bool textual = spec.type == ParameterType::text || spec.type == ParameterType::texts;
-  const bool list = spec.type == ParameterType::integers || spec.type == ParameterType::numbers ||
-                    spec.type == ParameterType::texts;
+  const bool list =
+      spec.type == ParameterType::integers || spec.type == ParameterType::numbers || spec.type == ParameterType::texts;
   const std::string of_type = "; parameter " + ticked(spec.name) + " is of type " + ticked(name_of(spec.type));
   findings.require(numeric || !spec.minimum, key + ".minimum", "only numbers have a minimum" + of_type);
   findings.require(numeric || !spec.maximum, key + ".maximum", "only numbers have a maximum" + of_type);
@@ -92,8 +91,9 @@ void check_limits(const ParameterSpec& spec, const std::string& key, Findings& f
 
 void check_parameter(const ParameterSpec& spec, Findings& findings) {
   const std::string key = "parameters." + spec.name;
-  findings.require(is_word(spec.name), key,
-                   "parameter " + ticked(spec.name) + " has an unusable name; accepted: a lower-case word of [a-z0-9_]");
+  findings.require(
+      is_word(spec.name), key,
+      "parameter " + ticked(spec.name) + " has an unusable name; accepted: a lower-case word of [a-z0-9_]");
   findings.require(!contains(reserved_parameter_names(), spec.name), key,
                    "parameter " + ticked(spec.name) + " has a name that belongs to the host; accepted: any other word");
   findings.require(!contains(kCppWords, spec.name), key,
@@ -131,15 +131,17 @@ void check_values(const MethodManifest& method, const ParameterValues& values, c
 
 template <typename Tables>
 void check_host_tables(const Tables& tables, const std::string& key, Findings& findings) {
-  for (const auto& [name, json] : tables) findings.require_known(name, host_table_names(), key + "." + name, "host table");
+  for (const auto& [name, json] : tables)
+    findings.require_known(name, host_table_names(), key + "." + name, "host table");
 }
 
 void check_presets(const MethodManifest& method, Findings& findings) {
   std::set<std::string> seen;
   for (const Preset& preset : method.presets) {
     const std::string key = "presets." + preset.name;
-    findings.require(is_word(preset.name), key,
-                     "preset " + ticked(preset.name) + " has an unusable name; accepted: a lower-case word of [a-z0-9_]");
+    findings.require(
+        is_word(preset.name), key,
+        "preset " + ticked(preset.name) + " has an unusable name; accepted: a lower-case word of [a-z0-9_]");
     findings.require_new(seen, preset.name, key, "preset");
     findings.require(is_one_line(preset.summary), key + ".summary",
                      "preset " + ticked(preset.name) + " needs a summary of one line");
@@ -178,7 +180,8 @@ void check_conditions(const MethodManifest& method, Findings& findings) {
         }
       }
     }
-    for (const auto& trait : condition.add_traits) findings.require_known(trait, known_traits(), key + ".add_traits", "trait");
+    for (const auto& trait : condition.add_traits)
+      findings.require_known(trait, known_traits(), key + ".add_traits", "trait");
     for (const auto& trait : condition.remove_traits) {
       findings.require_known(trait, known_traits(), key + ".remove_traits", "trait");
     }
@@ -202,24 +205,25 @@ void check_capabilities(const Names& names, const std::string& key, Findings& fi
 
 void check_id(const MethodManifest& method, const std::string& vendor, Findings& findings) {
   if (!is_valid_id(method.id)) {
-    findings.add("id", "an id cannot be " + ticked(method.id) +
-                           "; accepted: a lower-case word such as `cam`, or `vendor.name`");
+    findings.add(
+        "id", "an id cannot be " + ticked(method.id) + "; accepted: a lower-case word such as `cam`, or `vendor.name`");
   } else if (const auto dot = method.id.find('.'); vendor.empty() && dot != std::string::npos) {
-    findings.add("id", "an id with a dot needs the vendor it names: " + ticked(method.id) +
-                           "; accepted: `vendor = \"" + method.id.substr(0, dot) + "\"` in [plugin]");
+    findings.add("id", "an id with a dot needs the vendor it names: " + ticked(method.id) + "; accepted: `vendor = \"" +
+                           method.id.substr(0, dot) + "\"` in [plugin]");
   } else if (!vendor.empty() && dot == std::string::npos) {
-    findings.add("id", "plain ids belong to Seedbed's own methods: " + ticked(method.id) + "; accepted: " +
-                           ticked(vendor + "." + method.id));
+    findings.add("id", "plain ids belong to Seedbed's own methods: " + ticked(method.id) +
+                           "; accepted: " + ticked(vendor + "." + method.id));
   } else if (!vendor.empty() && method.id.substr(0, dot) != vendor) {
-    findings.add("id", "an id must begin with the vendor's name: " + ticked(method.id) + "; accepted: " +
-                           ticked(vendor + method.id.substr(dot)));
+    findings.add("id", "an id must begin with the vendor's name: " + ticked(method.id) +
+                           "; accepted: " + ticked(vendor + method.id.substr(dot)));
   }
 }
 
 void check_method(const MethodManifest& method, const std::string& vendor, Findings& findings) {
   check_id(method, vendor, findings);
-  findings.require(method.revision >= 1, "revision", "the revision is " + ticked(std::to_string(method.revision)) +
-                                                         "; accepted: 1 or more, raised whenever numbers change");
+  findings.require(method.revision >= 1, "revision",
+                   "the revision is " + ticked(std::to_string(method.revision)) +
+                       "; accepted: 1 or more, raised whenever numbers change");
   findings.require(is_one_line(method.summary), "summary", "it needs a summary of one line");
   findings.require(!method.licence.empty(), "licence", "it needs a licence; accepted: an SPDX id such as `Apache-2.0`");
   findings.require(method.bytes_per_image >= 0, "bytes_per_image", "bytes_per_image is negative; accepted: 0 or more");
@@ -230,8 +234,8 @@ void check_method(const MethodManifest& method, const std::string& vendor, Findi
   check_capabilities(method.needs, "needs", findings);
   check_capabilities(method.provides, "provides", findings);
   check_map_type(method.takes, "takes", {"any", "absent", "present"}, {"any", "evidence", "probability"}, findings);
-  check_map_type(method.gives, "gives", {"any", "same", "absent", "present"}, {"any", "same", "evidence", "probability"},
-                 findings);
+  check_map_type(method.gives, "gives", {"any", "same", "absent", "present"},
+                 {"any", "same", "evidence", "probability"}, findings);
   std::set<std::string> seen;
   for (const ParameterSpec& spec : method.parameters) {
     findings.require_new(seen, spec.name, "parameters." + spec.name, "parameter");
@@ -248,12 +252,14 @@ void check_method(const MethodManifest& method, const std::string& vendor, Findi
 std::vector<ManifestProblem> manifest_problems(const PluginManifest& manifest) {
   std::vector<ManifestProblem> problems;
   Findings of_plugin(problems);
-  of_plugin.require(is_word(manifest.name), "plugin.name",
-                    "the library's name cannot be " + ticked(manifest.name) + "; accepted: a lower-case word of [a-z0-9_]");
+  of_plugin.require(
+      is_word(manifest.name), "plugin.name",
+      "the library's name cannot be " + ticked(manifest.name) + "; accepted: a lower-case word of [a-z0-9_]");
   of_plugin.require(manifest.vendor.empty() || is_word(manifest.vendor), "plugin.vendor",
                     "the vendor cannot be " + ticked(manifest.vendor) + "; accepted: a lower-case word of [a-z0-9_]");
   of_plugin.require(!manifest.version.empty(), "plugin.version", "the library needs a version, such as `1.0.0`");
-  of_plugin.require(!manifest.methods.empty(), "plugin", "the library declares no method; accepted: at least one [[method]]");
+  of_plugin.require(!manifest.methods.empty(), "plugin",
+                    "the library declares no method; accepted: at least one [[method]]");
 
   std::set<std::pair<MethodKind, std::string>> seen;
   for (std::size_t i = 0; i < manifest.methods.size(); ++i) {

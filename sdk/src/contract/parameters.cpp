@@ -17,9 +17,9 @@ constexpr std::array<std::string_view, 8> kTypeNames{"boolean",  "integer", "num
                                                      "integers", "numbers", "texts",  "file"};
 
 // What a value of a type is called inside a sentence.
-constexpr std::array<std::string_view, 8> kTypePhrases{
-    "true or false", "an integer", "a number", "a text", "a list of integers", "a list of numbers", "a list of texts",
-    "a file's path"};
+constexpr std::array<std::string_view, 8> kTypePhrases{"true or false",   "an integer",         "a number",
+                                                       "a text",          "a list of integers", "a list of numbers",
+                                                       "a list of texts", "a file's path"};
 
 std::size_t index_of(ParameterType type) { return static_cast<std::size_t>(type); }
 
@@ -58,11 +58,21 @@ std::string quoted(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     switch (c) {
-      case '"': result += "\\\""; break;
-      case '\\': result += "\\\\"; break;
-      case '\n': result += "\\n"; break;
-      case '\t': result += "\\t"; break;
-      case '\r': result += "\\r"; break;
+      case '"':
+        result += "\\\"";
+        break;
+      case '\\':
+        result += "\\\\";
+        break;
+      case '\n':
+        result += "\\n";
+        break;
+      case '\t':
+        result += "\\t";
+        break;
+      case '\r':
+        result += "\\r";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
           std::array<char, 8> escape{};
@@ -244,8 +254,8 @@ template const bool& parameter<bool>(const ParameterValues&, std::string_view, s
 template const std::int64_t& parameter<std::int64_t>(const ParameterValues&, std::string_view, std::string_view);
 template const double& parameter<double>(const ParameterValues&, std::string_view, std::string_view);
 template const std::string& parameter<std::string>(const ParameterValues&, std::string_view, std::string_view);
-template const std::vector<std::int64_t>& parameter<std::vector<std::int64_t>>(const ParameterValues&,
-                                                                               std::string_view, std::string_view);
+template const std::vector<std::int64_t>& parameter<std::vector<std::int64_t>>(const ParameterValues&, std::string_view,
+                                                                               std::string_view);
 template const std::vector<double>& parameter<std::vector<double>>(const ParameterValues&, std::string_view,
                                                                    std::string_view);
 template const std::vector<std::string>& parameter<std::vector<std::string>>(const ParameterValues&, std::string_view,

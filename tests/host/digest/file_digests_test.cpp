@@ -99,8 +99,9 @@ TEST_F(FileDigestsTest, SurvivesADamagedLog) {
 // The check word fits, the line does not.
 TEST_F(FileDigestsTest, PassesOverLinesThatCannotBeRead) {
   const std::string digest = sha256_hex(content(0));
-  for (const std::string& line : {"1 2 3 4 99999999999999999999999 " + digest + " ", "1 2 3 4 5 " + digest.substr(1) + " ",
-                                  std::string("1 2 "), std::string("1 2 3 4 5"), std::string(" ")}) {
+  for (const std::string& line :
+       {"1 2 3 4 99999999999999999999999 " + digest + " ", "1 2 3 4 5 " + digest.substr(1) + " ", std::string("1 2 "),
+        std::string("1 2 3 4 5"), std::string(" ")}) {
     cache_.write("digests", line + sha256_hex(line).substr(0, 8) + "\n");
     EXPECT_EQ(num_read({0}), 1u) << line;
   }

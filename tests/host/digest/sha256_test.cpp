@@ -18,7 +18,8 @@ constexpr const char* kOfAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9c
 TEST(Sha256, GivesTheStandardsExamples) {
   EXPECT_EQ(sha256_hex(""), kOfNothing);
   EXPECT_EQ(sha256_hex("abc"), kOfAbc);
-  EXPECT_EQ(sha256_hex(std::string(1'000'000, 'a')), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  EXPECT_EQ(sha256_hex(std::string(1'000'000, 'a')),
+            "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
 TEST(Sha256, TakesPiecesAndGoesOnAfterHex) {

@@ -81,7 +81,8 @@ TEST(Catalogue, StaysRightWhenCopied) {
 TEST(Catalogue, SaysWhyAFileIsNotTaken) {
   EXPECT_THAT(reason_for("text"), HasSubstr("no shared library"));
   EXPECT_THAT(reason_for(elf_of({})), HasSubstr("no Seedbed plugin"));
-  EXPECT_THAT(reason_for(elf_of({{".seedbed_manifest", "{"}, {".seedbed_fingerprint", "{}"}})), HasSubstr("not valid JSON"));
+  EXPECT_THAT(reason_for(elf_of({{".seedbed_manifest", "{"}, {".seedbed_fingerprint", "{}"}})),
+              HasSubstr("not valid JSON"));
   PluginManifest newer = plugin_of("a");
   newer.schema = 2;
   EXPECT_THAT(reason_for(library_of(newer)), HasSubstr("schema is `2`"));

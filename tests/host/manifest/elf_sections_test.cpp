@@ -116,7 +116,8 @@ TEST(ReadPluginSections, BelievesNoOffset) {
 }
 
 TEST(ReadPluginSections, RefusesTwoOfAKind) {
-  const std::string bytes = elf_of({{kManifestSection, "{}"}, {kFingerprintSection, "[]"}, {".seedbed_manifesu", "{}"}});
+  const std::string bytes =
+      elf_of({{kManifestSection, "{}"}, {kFingerprintSection, "[]"}, {".seedbed_manifesu", "{}"}});
   std::string twice = bytes;
   twice.replace(twice.find(".seedbed_manifesu"), std::strlen(kManifestSection), kManifestSection);
   EXPECT_THAT(refusal(twice), HasSubstr("two sections"));

@@ -60,7 +60,8 @@ TEST(PluginManifestFromJson, RefusesWhatIsNoManifest) {
   EXPECT_THAT(refusal("[]"), HasSubstr("`manifest` is not an object"));
   EXPECT_THAT(refusal("{}"), HasSubstr("lacks `manifest.schema`"));
   EXPECT_THAT(refusal(std::string(100000, '[')), HasSubstr("nested too deep"));
-  EXPECT_EQ(refusal(R"({"schema":1,"name":"[[\"[[","version":"","vendor":"","source_revision":"","methods":[]})"), "accepted");
+  EXPECT_EQ(refusal(R"({"schema":1,"name":"[[\"[[","version":"","vendor":"","source_revision":"","methods":[]})"),
+            "accepted");
 }
 
 TEST(PluginManifestFromJson, RefusesANewerSchema) {
@@ -70,16 +71,21 @@ TEST(PluginManifestFromJson, RefusesANewerSchema) {
 
 TEST(PluginManifestFromJson, NamesWhatIsWrong) {
   const std::string good = manifest_tool::manifest_json(example());
-  EXPECT_THAT(refusal(replaced(good, "\"version\":\"1.2.3\"", "\"version\":3")), HasSubstr("`manifest.version` is not a text"));
-  EXPECT_THAT(refusal(replaced(good, "\"methods\":[", "\"methods\":3,\"m\":[")), HasSubstr("`manifest.methods` is not a list"));
-  EXPECT_THAT(refusal(replaced(good, "seed_generator", "generator")), HasSubstr("`manifest.methods[0].kind` is not a kind"));
+  EXPECT_THAT(refusal(replaced(good, "\"version\":\"1.2.3\"", "\"version\":3")),
+              HasSubstr("`manifest.version` is not a text"));
+  EXPECT_THAT(refusal(replaced(good, "\"methods\":[", "\"methods\":3,\"m\":[")),
+              HasSubstr("`manifest.methods` is not a list"));
+  EXPECT_THAT(refusal(replaced(good, "seed_generator", "generator")),
+              HasSubstr("`manifest.methods[0].kind` is not a kind"));
   EXPECT_THAT(refusal(replaced(good, "\"revision\":4", "\"revision\":4.5")), HasSubstr("is not an integer"));
   EXPECT_THAT(refusal(replaced(good, "\"required\":false", "\"required\":0")), HasSubstr("is not true or false"));
-  EXPECT_THAT(refusal(replaced(good, "\"type\":\"boolean\"", "\"type\":\"bool\"")), HasSubstr("is not a type of parameter"));
+  EXPECT_THAT(refusal(replaced(good, "\"type\":\"boolean\"", "\"type\":\"bool\"")),
+              HasSubstr("is not a type of parameter"));
   EXPECT_THAT(refusal(replaced(good, "\"minimum\":0.0", "\"minimum\":\"0\"")), HasSubstr("is not a number"));
   EXPECT_THAT(refusal(replaced(good, "\"default\":true", "\"default\":{}")), HasSubstr("is not a parameter's value"));
   EXPECT_THAT(refusal(replaced(good, "\"needs\":[", "\"needs\":[1,")), HasSubstr("is not a list of texts"));
-  EXPECT_THAT(refusal(replaced(good, "\"supervision\":{", "\"supervision\":[{}],\"s\":{")), HasSubstr("is not an object"));
+  EXPECT_THAT(refusal(replaced(good, "\"supervision\":{", "\"supervision\":[{}],\"s\":{")),
+              HasSubstr("is not an object"));
   EXPECT_THAT(refusal(replaced(good, "\"host_defaults\":{\"train\":{", "\"host_defaults\":{\"train\":3,\"uses\":{")),
               HasSubstr("is not an object of objects"));
 }

@@ -11,7 +11,8 @@ namespace fs = std::filesystem;
 
 std::vector<std::string> as_text(const std::vector<SearchPlace>& places) {
   std::vector<std::string> text;
-  for (const SearchPlace& place : places) text.push_back(std::string(name_of(place.origin)) + " " + place.path.string());
+  for (const SearchPlace& place : places)
+    text.push_back(std::string(name_of(place.origin)) + " " + place.path.string());
   return text;
 }
 

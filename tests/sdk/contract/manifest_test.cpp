@@ -108,7 +108,8 @@ TEST(ManifestProblems, OfAMethod) {
   EXPECT_THAT(problem_after([](auto&, auto& m) { m.needs = {"taps:"}; }), HasSubstr("method.0.needs: "));
   EXPECT_THAT(problem_after([](auto&, auto& m) { m.provides = {"side affinity"}; }), HasSubstr("method.0.provides: "));
   EXPECT_THAT(problem_after([](auto&, auto& m) { m.takes.form = "maps"; }), HasSubstr("method.0.takes.form: "));
-  EXPECT_THAT(problem_after([](auto&, auto& m) { m.takes.background = "same"; }), HasSubstr("`any`, `absent`, `present`"));
+  EXPECT_THAT(problem_after([](auto&, auto& m) { m.takes.background = "same"; }),
+              HasSubstr("`any`, `absent`, `present`"));
   EXPECT_THAT(problem_after([](auto&, auto& m) { m.gives.value = "logits"; }), HasSubstr("`same`, `evidence`"));
   EXPECT_THAT(problem_after([](auto&, auto& m) { m.host_defaults["trian"] = "{}"; }), HasSubstr("(nearest: `train`)"));
 }
@@ -135,9 +136,7 @@ TEST(ManifestProblems, OfAParameter) {
 }
 
 TEST(ManifestProblems, OfPresetsSlotsAndConditions) {
-  const auto with_preset = [](Preset preset) {
-    return problem_after([&](auto&, auto& m) { m.presets = {preset}; });
-  };
+  const auto with_preset = [](Preset preset) { return problem_after([&](auto&, auto& m) { m.presets = {preset}; }); };
   EXPECT_THAT(with_preset({"a", "s", "", {{"alfa", 1.0}}, {}}), HasSubstr("(nearest: `alpha`)"));
   EXPECT_THAT(with_preset({"a", "s", "", {{"alpha", true}}, {}}), HasSubstr("presets.a.parameters.alpha: "));
   EXPECT_THAT(with_preset({"a", "s", "papers", {}, {}}), HasSubstr("(nearest: `paper`)"));

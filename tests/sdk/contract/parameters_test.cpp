@@ -72,10 +72,12 @@ TEST(WhyIllegal, HoldsBounds) {
 TEST(WhyIllegal, HoldsChoicesSizesAndFiles) {
   ParameterSpec mode = spec_of(ParameterType::text);
   mode.choices = {"mean", "max"};
-  EXPECT_EQ(*why_illegal(mode, std::string("maxx")), "it is `\"maxx\"`; accepted: one of `mean`, `max` (nearest: `max`)");
+  EXPECT_EQ(*why_illegal(mode, std::string("maxx")),
+            "it is `\"maxx\"`; accepted: one of `mean`, `max` (nearest: `max`)");
   ParameterSpec scales = spec_of(ParameterType::numbers);
   scales.minimum_size = 1;
-  EXPECT_EQ(*why_illegal(scales, Numbers{}), "it has `0` elements; accepted: a list of numbers with at least 1 elements");
+  EXPECT_EQ(*why_illegal(scales, Numbers{}),
+            "it has `0` elements; accepted: a list of numbers with at least 1 elements");
   ParameterSpec file = spec_of(ParameterType::file);
   file.required = true;
   EXPECT_EQ(*why_illegal(file, std::string()), "no file is given; accepted: a file's path");

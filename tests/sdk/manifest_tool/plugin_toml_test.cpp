@@ -141,7 +141,8 @@ TEST(PluginToml, WhatTheContractFindsHasLineAndColumn) {
               ElementsAre(HasSubstr("11:10: `m`: unknown trait `trans`")));
   EXPECT_THAT(errors_in(std::string(kPlugin) + kMethod +
                         "[method.parameters.a]\ntype = 'number'\nsummary = 's'\ndefault = 3\nmaximum = 1\n"),
-              ElementsAre(HasSubstr("14:11: `m`: the default of parameter `a` is not legal: it is `3.0`; accepted: at most 1")));
+              ElementsAre(HasSubstr(
+                  "14:11: `m`: the default of parameter `a` is not legal: it is `3.0`; accepted: at most 1")));
   EXPECT_THAT(errors_in(std::string(kPlugin) + kMethod + "[method.presets.x]\nsummary = 's'\nparameters = { a = 1 }\n"),
               ElementsAre(HasSubstr("13:20: `m`: unknown parameter `a`")));
 }
@@ -149,9 +150,10 @@ TEST(PluginToml, WhatTheContractFindsHasLineAndColumn) {
 // An unreadable method hides nothing of another one.
 TEST(PluginToml, AllErrorsAtOnce) {
   const std::string second = "[[method]]\nid = 'n'\nkind = 'loss'\nsummary = 's'\nlicence = 'MIT'\nsupervision = {}\n";
-  EXPECT_THAT(errors_in(std::string(kPlugin) + "color = 1\n" + kMethod + "revision = 'x'\n" + second + "traits = ['x']\n"),
-              ElementsAre(HasSubstr("5:1: unknown key in [plugin]"), HasSubstr("12:12: `revision`"),
-                          HasSubstr("19:10: `n`: unknown trait `x`")));
+  EXPECT_THAT(
+      errors_in(std::string(kPlugin) + "color = 1\n" + kMethod + "revision = 'x'\n" + second + "traits = ['x']\n"),
+      ElementsAre(HasSubstr("5:1: unknown key in [plugin]"), HasSubstr("12:12: `revision`"),
+                  HasSubstr("19:10: `n`: unknown trait `x`")));
 }
 
 }  // namespace

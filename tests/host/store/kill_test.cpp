@@ -1,5 +1,6 @@
 #include <csignal>
 #include <random>
+#include <stdexcept>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -27,74 +28,98 @@ void expect_whole(Store& store) {
   EXPECT_EQ(value(store, "SELECT count(*) FROM attempts WHERE state = 'done' AND has_result = 0"), "0");
 }
 
-// Runs `work` in a child and kills that after `patience`.
-template <typename Work>
-void run_and_kill(const Work& work, std::chrono::microseconds patience) {
-  const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    work();
-    ::_exit(0);
+// A child at work on a store. It says when it has begun; the rest is up to SIGKILL.
+class Victim {
+ public:
+  template <typename Work>
+  explicit Victim(const Work& work) {
+    if (::pipe(begun_) != 0) throw std::runtime_error("no pipe");
+    child_ = ::fork();
+    if (child_ == 0) {
+      work([this] { return ::write(begun_[1], "x", 1) == 1; });
+      ::_exit(0);
+    }
   }
-  std::this_thread::sleep_for(patience);
-  ::kill(child, SIGKILL);
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-}
+  ~Victim() {
+    ::kill(child_, SIGKILL);
+    ::waitpid(child_, nullptr, 0);
+    ::close(begun_[0]);
+    ::close(begun_[1]);
+  }
+  Victim(const Victim&) = delete;
+  Victim& operator=(const Victim&) = delete;
+
+  void wait_until_begun() const {
+    char byte = 0;
+    if (::read(begun_[0], &byte, 1) != 1) throw std::runtime_error("the child never began");
+  }
+
+ private:
+  int begun_[2] = {-1, -1};
+  pid_t child_ = -1;
+};
 
 TEST(KilledWriter, LeavesAStoreThatOpensWhole) {
   const TemporaryFolder folder;
   const SmallStudy small = small_study();
+  fill(*Store::open(folder.file(), Access::write));
   std::mt19937 random(20240611);
-  std::uniform_int_distribution<int> microseconds(0, 40'000);
+  std::uniform_int_distribution<int> microseconds(0, 20'000);
   for (int kill = 0; kill < 25; ++kill) {
     SCOPED_TRACE(kill);
-    run_and_kill(
-        [&] {
-          const auto store = Store::open(folder.file(), Access::write);
-          while (true) {
-            store->record_study(small.study, small.stages);
-            for (const StageRecord& stage : small.stages) finish(*store, stage.key);
-          }
-        },
-        std::chrono::microseconds(microseconds(random)));
-    if (kill % 2 == 0 && fs::exists(folder.file()) && fs::file_size(folder.file()) > 0) {
-      expect_whole(*Store::open(folder.file(), Access::read));
+    {
+      const Victim victim([&](const auto& say_begun) {
+        const auto store = Store::open(folder.file(), Access::write);
+        say_begun();
+        while (true) {
+          store->record_study(small.study, small.stages);
+          for (const StageRecord& stage : small.stages) finish(*store, stage.key);
+        }
+      });
+      victim.wait_until_begun();
+      std::this_thread::sleep_for(std::chrono::microseconds(microseconds(random)));
     }
+    if (kill % 2 == 0) expect_whole(*Store::open(folder.file(), Access::read));
     const auto store = Store::open(folder.file(), Access::write);
     store->close_stale_attempts();
     expect_whole(*store);
     EXPECT_EQ(value(*store, "SELECT count(*) FROM attempts WHERE state = 'running'"), "0");
   }
-  EXPECT_NE(value(*Store::open(folder.file(), Access::read), "SELECT count(*) FROM v_attempts WHERE state = 'done'"),
-            "0");
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(folder.path())) names.push_back(entry.path().filename().string());
   EXPECT_EQ(names, std::vector<std::string>{"seedbed.db"});
 }
 
-// Kills a writer in the middle of a transaction, after it has said so.
+TEST(KilledWriter, MayDieWhileItMakesTheStore) {
+  std::mt19937 random(7);
+  std::uniform_int_distribution<int> microseconds(0, 10'000);
+  for (int kill = 0; kill < 20; ++kill) {
+    SCOPED_TRACE(kill);
+    const TemporaryFolder folder;
+    {
+      const Victim victim([&](const auto& say_begun) {
+        if (say_begun()) fill(*Store::open(folder.file(), Access::write));
+      });
+      victim.wait_until_begun();
+      std::this_thread::sleep_for(std::chrono::microseconds(microseconds(random)));
+    }
+    const auto store = Store::open(folder.file(), Access::write);
+    fill(*store);
+    expect_whole(*store);
+  }
+}
+
+// Kills a writer in the middle of a transaction, when all before it is committed.
 void kill_in_transaction(const fs::path& file) {
-  int ready[2];
-  ASSERT_EQ(::pipe(ready), 0);
-  const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
+  const Victim victim([&](const auto& say_begun) {
     const auto store = Store::open(file, Access::write);
     fill(*store);
     store->together([&] {
       for (int i = 0; i < 50; ++i) finish(*store, "score-grid");
-      if (::write(ready[1], "x", 1) == 1) ::pause();
+      if (say_begun()) ::pause();
     });
-    ::_exit(0);
-  }
-  char byte = 0;
-  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
-  ::kill(child, SIGKILL);
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  ::close(ready[0]);
-  ::close(ready[1]);
+  });
+  victim.wait_until_begun();
 }
 
 TEST(KilledWriter, LosesOnlyTheTransactionItWasIn) {

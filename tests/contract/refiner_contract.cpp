@@ -1,0 +1,117 @@
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <gmock/gmock.h>
+
+#include "contract/methods_under_test.hpp"
+#include "seedbed/checks.hpp"
+#include "seedbed/refiner.hpp"
+#include "support/tensor_matchers.hpp"
+
+namespace seedbed::testing {
+namespace {
+
+constexpr std::int64_t kNumClasses = 3;
+constexpr double kFloatNoise = 1e-4;
+
+class RefinerContract : public ::testing::TestWithParam<MethodVariant> {
+ protected:
+  void SetUp() override {
+    const MethodManifest& manifest = GetParam().method->manifest;
+    if (!manifest.needs.empty()) GTEST_SKIP() << "needs `" << manifest.needs.front() << "`";
+    if (manifest.takes.form != "scores") GTEST_SKIP() << "takes labels";
+    if (GetParam().has("trains") || GetParam().has("collects")) GTEST_SKIP() << "has a pass of its own first";
+    SEEDBED_MAKE_OR_SKIP(made, make<Refiner>(GetParam(), contract_context(run_, kNumClasses)));
+    refiner_ = made;
+  }
+
+  std::int64_t largest_batch() const { return GetParam().has("batched") ? 3 : 1; }
+
+  // Every combination of planes and values that the manifest says it takes.
+  std::vector<RefineRequest> requests(std::int64_t n, std::int64_t height, std::int64_t width) {
+    const MapType& takes = GetParam().method->manifest.takes;
+    std::vector<RefineRequest> all;
+    for (const bool background : {false, true}) {
+      if (takes.background != "any" && (takes.background == "present") != background) continue;
+      for (const ValueKind value : {ValueKind::evidence, ValueKind::probability}) {
+        if (takes.value != "any" && (takes.value == "probability") != (value == ValueKind::probability)) continue;
+        all.push_back(request(n, height, width, background, value));
+      }
+    }
+    return all;
+  }
+
+  RefineRequest request(std::int64_t n, std::int64_t height, std::int64_t width, bool background, ValueKind value) {
+    RefineRequest request;
+    request.images_nhwc = contract_images_raw(n, height, width);
+    request.maps.planes = background ? std::vector<std::int64_t>{0, 1, 3} : std::vector<std::int64_t>{1, 3};
+    const auto planes = static_cast<std::int64_t>(request.maps.planes.size());
+    const at::Tensor waves = contract_images(n, (height + 7) / 8, (width + 7) / 8).slice(1, 0, planes);
+    request.maps.value = value;
+    request.maps.scores_nphw = value == ValueKind::probability ? waves.softmax(1) : waves.relu();
+    request.maps.covered.assign(static_cast<std::size_t>(n),
+                                {0, 0, static_cast<double>(height), static_cast<double>(width)});
+    request.present_nc = at::tensor({1, 0, 1}, at::kInt).to(at::kBool).expand({n, kNumClasses});
+    for (std::int64_t i = 0; i < n; ++i) request.image_ids.push_back("image" + std::to_string(i));
+    request.run = &run_;
+    return request;
+  }
+
+  RefineResult refine(const RefineRequest& asked) {
+    const c10::NoGradGuard no_grad;
+    run_.generator().set_current_seed(7);
+    return refiner_->refine(asked);
+  }
+
+  FakeRun run_;
+  std::shared_ptr<Refiner> refiner_;
+};
+
+TEST_P(RefinerContract, GivesWhatItPromises) {
+  for (const std::int64_t n : {std::int64_t{1}, largest_batch()}) {
+    for (const auto& [height, width] : {std::pair{33, 47}, {16, 9}, {40, 32}}) {
+      for (const RefineRequest& asked : requests(n, height, width)) {
+        check_refine_result(refine(asked), asked, GetParam().method->manifest);
+      }
+    }
+  }
+}
+
+TEST_P(RefinerContract, StaysFiniteOnAnImageOfOneColour) {
+  for (RefineRequest& asked : requests(1, 20, 31)) {
+    asked.images_nhwc.fill_(128);
+    check_refine_result(refine(asked), asked, GetParam().method->manifest);
+  }
+}
+
+TEST_P(RefinerContract, RefinesEachImageByItself) {
+  if (largest_batch() == 1 || GetParam().has("batch_coupled")) GTEST_SKIP() << "takes one image at a time";
+  const RefineRequest together = requests(3, 33, 47).front();
+  const at::Tensor all = refine(together).maps.scores_nphw;
+  for (std::int64_t i = 0; i < 3; ++i) {
+    RefineRequest alone = requests(1, 33, 47).front();
+    alone.images_nhwc = together.images_nhwc.slice(0, i, i + 1);
+    alone.maps.scores_nphw = together.maps.scores_nphw.slice(0, i, i + 1);
+    EXPECT_THAT(refine(alone).maps.scores_nphw, all_close(all.slice(0, i, i + 1), kFloatNoise, kFloatNoise));
+  }
+}
+
+TEST_P(RefinerContract, GivesTheSameTwiceAndLeavesEverythingElseAlone) {
+  const RefineRequest asked = requests(1, 33, 47).back();
+  const InputGuard guard({{"images", asked.images_nhwc}, {"maps", asked.maps.scores_nphw}}, true);
+  const at::Tensor before = global_generator_state();
+  const RefineResult first = refine(asked), second = refine(asked);
+  guard.verify(GetParam().name);
+  EXPECT_TRUE(at::equal(before, global_generator_state()));
+  if (first.maps.scores_nphw.defined()) {
+    EXPECT_THAT(second.maps.scores_nphw, equals_tensor(first.maps.scores_nphw));
+  } else {
+    EXPECT_THAT(second.labels.labels_nhw, equals_tensor(first.labels.labels_nhw));
+  }
+}
+
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(RefinerContract);
+INSTANTIATE_TEST_SUITE_P(Methods, RefinerContract, ::testing::ValuesIn(variants_under_test(MethodKind::refiner)),
+                         name_of_variant);
+
+}  // namespace
+}  // namespace seedbed::testing

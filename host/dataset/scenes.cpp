@@ -30,6 +30,17 @@ std::int32_t draw(RandomStream& random, std::int32_t low, std::int32_t high) {
   return low + static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(high - low + 1)));
 }
 
+struct Range {
+  std::int32_t low, high;
+};
+
+// One draw a statement: compilers differ in the order in which they evaluate arguments.
+Colour draw_colour(RandomStream& random, Range hue, Range saturation, Range value) {
+  const std::int32_t h = draw(random, hue.low, hue.high);
+  const std::int32_t s = draw(random, saturation.low, saturation.high);
+  return colour_from_hsv(h, s, draw(random, value.low, value.high));
+}
+
 std::uint8_t to_byte(std::int32_t value) { return static_cast<std::uint8_t>(std::clamp(value, 0, 255)); }
 
 // Where the pixel lies in the object's own turned frame, in sixteenths of a pixel from its centre.
@@ -52,8 +63,8 @@ void paint(Placed& object, const SceneSettings& settings, RandomStream& random) 
   const auto turn = static_cast<std::int32_t>(world.below(1536));
   const auto step = static_cast<std::int32_t>(1536 / settings.num_classes);
   const std::int32_t hue = turn + step * static_cast<std::int32_t>(object.label - 1) + draw(random, -140, 140);
-  object.light = colour_from_hsv(hue, draw(random, 110, 220), draw(random, 190, 250));
-  object.dark = colour_from_hsv(hue + draw(random, -100, 100), draw(random, 110, 220), draw(random, 60, 120));
+  object.light = draw_colour(random, {hue, hue}, {110, 220}, {190, 250});
+  object.dark = draw_colour(random, {hue - 100, hue + 100}, {110, 220}, {60, 120});
 }
 
 Placed draw_object(const SceneSettings& settings, RandomStream& random) {
@@ -140,8 +151,8 @@ Colour mixed(const Colour& a, const Colour& b, std::int32_t share_of_b) {
 
 // Backgrounds: two muted colours mixed by coarse and fine noise.
 std::vector<std::uint8_t> paint_scene(const Layout& layout, const SceneSettings& settings, RandomStream& random) {
-  const Colour first = colour_from_hsv(draw(random, 0, 1535), draw(random, 20, 110), draw(random, 70, 220));
-  const Colour second = colour_from_hsv(draw(random, 0, 1535), draw(random, 20, 110), draw(random, 70, 220));
+  const Colour first = draw_colour(random, {0, 1535}, {20, 110}, {70, 220});
+  const Colour second = draw_colour(random, {0, 1535}, {20, 110}, {70, 220});
   const ValueNoise coarse(settings.height_px, settings.width_px, 24, random);
   const ValueNoise fine(settings.height_px, settings.width_px, 5, random);
   const ValueNoise light(settings.height_px, settings.width_px, 40, random);

@@ -1,0 +1,157 @@
+#include <gmock/gmock.h>
+
+#include "dataset/dataset.hpp"
+#include "expect_user_error.hpp"
+#include "support/shared_folder.hpp"
+#include "support/temp_folder.hpp"
+
+namespace seedbed::dataset {
+namespace {
+
+using seedbed::testing::errors_of;
+using seedbed::testing::TempFolder;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class VocDataset : public ::testing::Test {
+ protected:
+  VocDataset() {
+    folder_.write("ImageSets/Segmentation/train.txt", "a\nb\nc\n");
+    folder_.write("ImageSets/Segmentation/val.txt", "d\n");
+    folder_.write("cls_labels.txt", "a 15\nb 1 15\nc\nd 2\n");
+    for (const char* id : {"a", "b", "c", "d"}) {
+      folder_.write("JPEGImages/" + std::string(id) + ".jpg", id);
+      folder_.write("SegmentationClass/" + std::string(id) + ".png", id);
+    }
+  }
+
+  Json table() const {
+    return {{"kind", "voc"}, {"root", folder_.path().string()}, {"labels", "cls_labels.txt"},
+            {"roles", {{"train", "train"}, {"measure", "train"}, {"test", "val"}}}};
+  }
+
+  Json with(const std::string& key, Json value) const {
+    Json changed = table();
+    changed[key] = std::move(value);
+    return changed;
+  }
+
+  TempFolder folder_;
+};
+
+TEST_F(VocDataset, ReadsListsLabelsAndPaths) {
+  const auto dataset = Dataset::open(table());
+  EXPECT_EQ(dataset->classes().num_classes(), 20);
+  EXPECT_THAT(dataset->role("train").image_ids, ElementsAre("a", "b"));
+  EXPECT_EQ(dataset->role("train").images_without_class, 1);
+  EXPECT_THAT(dataset->role("measure").image_ids, ElementsAre("a", "b", "c"));
+  EXPECT_TRUE(dataset->role("measure").has_masks);
+  EXPECT_THAT(*dataset->image_labels("b"), ElementsAre(1, 15));
+  EXPECT_EQ(dataset->entry("d").mask, folder_ / "SegmentationClass/d.png");
+}
+
+TEST_F(VocDataset, WritesOutItsDefaults) {
+  const Json resolved = Dataset::open(table())->table();
+  EXPECT_EQ(resolved["images"], "JPEGImages");
+  EXPECT_EQ(resolved["masks"], "SegmentationClass");
+  EXPECT_EQ(resolved["lists"], "ImageSets/Segmentation");
+  for (const auto& [key, value] : resolved.items()) EXPECT_THAT(legal_keys("voc"), Contains(key));
+}
+
+TEST_F(VocDataset, LabelsFromMasksAreKnownOnlyOnceDecoded) {
+  const auto dataset = Dataset::open(with("labels", "masks"));
+  EXPECT_EQ(dataset->image_labels("a"), std::nullopt);
+  EXPECT_THAT(dataset->role("train").image_ids, SizeIs(3));
+  EXPECT_THAT(errors_of([&] {
+                Json by_class = with("labels", "masks");
+                by_class["roles"]["select"] = "train:1-per-class";
+                Dataset::open(by_class);
+              }),
+              ElementsAre(HasSubstr("without decoding masks")));
+}
+
+TEST_F(VocDataset, DigestsFollowTheContent) {
+  const auto dataset = Dataset::open(table());
+  const std::vector<std::string> ids{"a", "b"};
+  const std::string images = dataset->digest(ids, Content::image), masks = dataset->digest(ids, Content::mask);
+  EXPECT_EQ(images, Dataset::open(with("roles", {{"test", "train"}}))->digest(ids, Content::image));
+  EXPECT_NE(images, dataset->digest({"b", "a"}, Content::image));
+  folder_.write("JPEGImages/b.jpg", "another");
+  folder_.write("cls_labels.txt", "a 15\nb 15\nc\nd 2\n");
+  const auto again = Dataset::open(table());
+  EXPECT_NE(again->digest(ids, Content::image), images);
+  EXPECT_EQ(again->digest(ids, Content::mask), masks);
+  EXPECT_NE(again->digest(ids, Content::image_labels), dataset->digest(ids, Content::image_labels));
+}
+
+TEST_F(VocDataset, DigestNamesAMissingFile) {
+  const auto dataset = Dataset::open(table());
+  std::filesystem::remove(folder_ / "JPEGImages/a.jpg");
+  EXPECT_THAT(errors_of([&] { dataset->digest({"a"}, Content::image); }), ElementsAre(HasSubstr("a.jpg")));
+}
+
+TEST_F(VocDataset, SideInputsHaveFolders) {
+  const auto dataset = Dataset::open(with("side", {{"saliency", "Saliency"}, {"cues", {{"folder", "Cues"}, {"suffix", ".jpg"}}}}));
+  EXPECT_EQ(dataset->entry("a").side.at("saliency"), folder_ / "Saliency/a.png");
+  EXPECT_EQ(dataset->entry("a").side.at("cues"), folder_ / "Cues/a.jpg");
+  EXPECT_THAT(errors_of([&] { dataset->digest({"a"}, Content::side, "depth"); }), ElementsAre(HasSubstr("`depth`")));
+}
+
+TEST_F(VocDataset, PairsOfPathsAreLists) {
+  folder_.write("ImageSets/Segmentation/pairs.txt", "/JPEGImages/a.jpg /SegmentationClassAug/a.png\n");
+  EXPECT_THAT(Dataset::open(with("roles", {{"test", "pairs"}}))->role("test").image_ids, ElementsAre("a"));
+}
+
+TEST_F(VocDataset, NamesEverythingThatIsWrong) {
+  folder_.write("ImageSets/Segmentation/twice.txt", "a\nb\na\nb -1\n");
+  Json table = with("roles", {{"train", "trian"}, {"test", "twice"}, {"tset", "val"}});
+  table["maks"] = "x";
+  table["labels"] = 3;
+  EXPECT_THAT(errors_of([&] { Dataset::open(table); }),
+              ElementsAre(AllOf(HasSubstr("dataset.labels"), HasSubstr("needs a text")),
+                          AllOf(HasSubstr("dataset.maks"), HasSubstr("Did you mean `masks`?")),
+                          AllOf(HasSubstr("dataset.roles.train"), HasSubstr("Did you mean `train`?")),
+                          AllOf(HasSubstr("twice.txt:3"), HasSubstr("twice: `a`")), HasSubstr("twice.txt:4"),
+                          HasSubstr("Did you mean `test`?")));
+}
+
+TEST_F(VocDataset, NamesImagesWithoutLabels) {
+  folder_.write("cls_labels.txt", "a 15\nb 1\n");
+  EXPECT_THAT(errors_of([&] { Dataset::open(table()); }),
+              ElementsAre(AllOf(HasSubstr("role `train`"), HasSubstr("`c`")), HasSubstr("role `measure`"),
+                          AllOf(HasSubstr("role `test`"), HasSubstr("`d`"))));
+}
+
+TEST_F(VocDataset, NamesAMissingRoot) {
+  EXPECT_THAT(errors_of([&] { Dataset::open(with("root", "/no/such/folder")); }),
+              ElementsAre(AllOf(HasSubstr("dataset.root"), HasSubstr("/no/such/folder"))));
+  EXPECT_THAT(errors_of([] { Dataset::open({{"kind", "vco"}}); }), ElementsAre(HasSubstr("Did you mean `voc`?")));
+  EXPECT_THAT(errors_of([] { Dataset::open(Json::object()); }), ElementsAre(HasSubstr("`kind`")));
+}
+
+TEST(Coco549, OpensUnderItsMainProtocol) {
+  SEEDBED_SHARED_OR_SKIP(root, "data/coco549");
+  const auto dataset = Dataset::open({{"kind", "voc"}, {"root", root.string()}, {"labels", "cls_labels.txt"},
+                                      {"classes", "classes.csv"}, {"protocol", "super12"},
+                                      {"roles", {{"train", "train"}, {"measure", "train"},
+                                                 {"select", "train:2-per-class"}, {"test", "val"}}}});
+  EXPECT_EQ(dataset->classes().num_classes(), 12);
+  EXPECT_THAT(dataset->role("train").image_ids, SizeIs(340));
+  EXPECT_THAT(dataset->role("test").image_ids, SizeIs(204));
+  EXPECT_EQ(dataset->role("select").image_ids.size() + dataset->role("measure").image_ids.size(), 340U);
+}
+
+TEST(Coco549, LeavesImagesWithoutVocClassesOut) {
+  SEEDBED_SHARED_OR_SKIP(root, "data/coco549");
+  const auto dataset = Dataset::open({{"kind", "voc"}, {"root", root.string()}, {"labels", "cls_labels.txt"},
+                                      {"classes", "classes.csv"}, {"protocol", "voc20"}, {"roles", {{"train", "train"}}}});
+  EXPECT_THAT(dataset->role("train").image_ids, SizeIs(270));
+  EXPECT_EQ(dataset->role("train").images_without_class, 70);
+}
+
+}  // namespace
+}  // namespace seedbed::dataset

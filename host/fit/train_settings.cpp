@@ -67,13 +67,15 @@ void read_schedule(const Json& table, ScheduleSettings& schedule) {
 }
 
 void read_groups(const Json& table, TrainSettings& settings) {
-  for (const auto& [name, group] : table.value("groups", Json::object()).items()) {
+  const Json groups = table.value("groups", Json::object());
+  for (const auto& [name, group] : groups.items()) {
     GroupFactors factors;
     read(group, "learning_rate_factor", factors.learning_rate_factor);
     read(group, "weight_decay_factor", factors.weight_decay_factor);
     settings.groups[name] = factors;
   }
-  for (const auto& [name, term] : table.value("terms", Json::object()).items()) {
+  const Json terms = table.value("terms", Json::object());
+  for (const auto& [name, term] : terms.items()) {
     TermSchedule schedule;
     read(term, "weight", schedule.weight);
     read(term, "from", schedule.from);

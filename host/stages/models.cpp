@@ -12,10 +12,25 @@ std::string some_of(const std::vector<std::string>& names) {
   return names.empty() ? "none" : "`" + names.front() + "`" + (names.size() > 1 ? " and others" : "");
 }
 
+std::string loss_name(const std::string& slot) {
+  constexpr std::string_view kPrefix = "loss.";
+  return slot.starts_with(kPrefix) ? slot.substr(kPrefix.size()) : "";
+}
+
+// A prediction computes no loss, but the strategy is made of the same parts, and losses may have tensors.
+Json losses_of(const StageContext& context) {
+  Json losses = context.spec.settings.value("losses", Json::array());
+  if (!losses.empty()) return losses;
+  for (const auto& [slot, binding] : context.spec.methods) {
+    if (const std::string name = loss_name(slot); !name.empty()) losses.push_back({{"name", name}, {"weight", 1.0}});
+  }
+  return losses;
+}
+
 std::vector<WeightedLoss> build_losses(const StageContext& context, plugin::ModelBuilder& builder,
                                        std::vector<plugin::Built<Loss>>& losses) {
   std::vector<WeightedLoss> weighted;
-  for (const Json& entry : context.spec.settings.value("losses", Json::array())) {
+  for (const Json& entry : losses_of(context)) {
     const std::string name = entry.at("name").get<std::string>();
     losses.push_back(builder.loss(context.method("loss." + name)));
     weighted.push_back({name, entry.at("weight").get<double>(), losses.back().method});

@@ -38,7 +38,7 @@ struct CropSize {
 
 GeneratorModel build_generator(const StageContext& context, CropSize crop = {});
 RefinerModel build_refiner(const StageContext& context, CropSize crop = {});
-/// `settings.losses` names the losses and their weights; a prediction may leave them out.
+/// `settings.losses` names the losses and their weights; a prediction may leave that out.
 SegmenterModel build_segmenter(const StageContext& context, CropSize crop = {});
 
 /// Gives a trained module the tensors of the stage's input `checkpoint`; does nothing without one.

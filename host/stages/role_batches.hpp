@@ -9,7 +9,7 @@
 
 namespace seedbed::stages {
 
-/// The images of a role as a fit sees them: shuffled, augmented batches, and one by one as they are.
+/// The images of a role as a fit sees them: shuffled, augmented batches, and one by one, resized as `input` says and no more.
 class RoleBatches : public fit::BatchSource {
  public:
   RoleBatches(std::shared_ptr<images::LabelledImages> images, images::LoaderOptions options, c10::Device device);

@@ -15,18 +15,17 @@ using Points = std::map<std::int64_t, Point>;
 std::vector<Mean> read_means(const store::Store& store, std::int64_t study, const std::string& class_name) {
   std::vector<Mean> means;
   const store::QueryResult found = store.query(
-      fmt::format("SELECT point, target, metric, role, rule, unit, purpose, stage_type, num_cells, mean, spread, n, "
+      fmt::format("SELECT point, target, metric, role, rule, unit, purpose, stage_type, mean, spread, n, "
                   "rule_value_minimum, rule_value_maximum, oracle_reason, nondeterministic FROM v_seed_means "
                   "WHERE study_id = {} AND class_name = ? ORDER BY point",
                   study),
       {class_name});
   for (const auto& row : found.rows) {
-    Mean mean{integer(row[0]), text(row[1]), text(row[2]), text(row[3]),    text(row[4]),
-              text(row[5]),    text(row[6]), text(row[7]), integer(row[8]), {}};
-    mean.number = {number(row[9]),           optional_number(row[10]),
-                   integer(row[11]),         optional_number(row[12]),
-                   optional_number(row[13]), text(row[14]),
-                   integer(row[15]) != 0,    0};
+    Mean mean{integer(row[0]), text(row[1]), text(row[2]),
+              text(row[3]),    text(row[4]), text(row[5]),
+              text(row[6]),    text(row[7]), {}};
+    mean.number = {number(row[8]),           optional_number(row[9]), integer(row[10]),      optional_number(row[11]),
+                   optional_number(row[12]), text(row[13]),           integer(row[14]) != 0, 0};
     means.push_back(std::move(mean));
   }
   return means;

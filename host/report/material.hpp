@@ -14,7 +14,6 @@ namespace seedbed::report {
 struct Mean {
   std::int64_t point = 0;
   std::string target, metric, role, rule, unit, purpose, stage_type;
-  std::int64_t num_cells = 0;  ///< random seeds that have the number
   Number number;
 };
 

@@ -279,33 +279,36 @@ LEFT JOIN (SELECT stage_id, role, min(reason) AS reason FROM v_oracles GROUP BY 
   ON o.stage_id = s.id AND o.role = cs.role;
 
 -- Mean and spread (sample standard deviation) over distinct stages: cells that share a stage count once, so a method that
--- draws no numbers has n = 1 and no spread. The square root is Newton's, for builds without sqrt().
+-- draws no numbers has n = 1 and no spread. The square root is Newton's, for builds without sqrt(). Windows instead of
+-- groups, because SQLite then carries a WHERE on the columns that they are partitioned by down to the tables.
 CREATE VIEW v_seed_means AS
 WITH one_a_stage AS (
-  SELECT study, point, levels, target, role, metric, class_name, rule, unit, images_limit, purpose, stage_type, study_id,
-         stage_id, min(value) AS value, min(rule_value) AS rule_value, min(oracle) AS oracle,
-         min(oracle_reason) AS oracle_reason, min(num_images) AS num_images, count(DISTINCT cell_id) AS num_cells,
-         min(repeatability = 'nondeterministic') AS nondeterministic
-  FROM v_metrics WHERE value IS NOT NULL
-  GROUP BY study_id, point, purpose, target, role, metric, class_name, rule, unit, stage_id),
+  SELECT DISTINCT study_id, study, point, levels, purpose, target, role, metric, class_name, rule, unit, images_limit,
+         stage_type, stage_id, value, rule_value, oracle, oracle_reason, num_images,
+         repeatability = 'nondeterministic' AS nondeterministic
+  FROM v_metrics WHERE value IS NOT NULL),
 centred AS (
-  SELECT *, avg(value) OVER (PARTITION BY study_id, point, purpose, target, role, metric, class_name, rule, unit) AS mean
-  FROM one_a_stage),
+  SELECT *, avg(value) OVER same AS mean FROM one_a_stage
+  WINDOW same AS (PARTITION BY study_id, study, point, purpose, target, role, metric, class_name, rule, unit)),
 grouped AS (
-  SELECT study, point, levels, target, role, metric, class_name, rule, unit, images_limit, purpose, stage_type, study_id,
-         mean, count(*) AS n, CASE WHEN count(*) > 1 THEN sum((value - mean) * (value - mean)) / (count(*) - 1) END AS v,
-         min(value) AS minimum, max(value) AS maximum, min(rule_value) AS rule_value_minimum,
-         max(rule_value) AS rule_value_maximum, max(oracle) AS oracle, max(oracle_reason) AS oracle_reason,
-         min(num_images) AS num_images, sum(num_cells) AS num_cells, max(nondeterministic) AS nondeterministic
+  SELECT DISTINCT study_id, study, point, levels, purpose, target, role, metric, class_name, rule, unit, images_limit,
+         stage_type, mean, count(*) OVER same AS n,
+         CASE WHEN count(*) OVER same > 1
+              THEN sum((value - mean) * (value - mean)) OVER same / (count(*) OVER same - 1) END AS v,
+         min(value) OVER same AS minimum, max(value) OVER same AS maximum, min(rule_value) OVER same AS rule_value_minimum,
+         max(rule_value) OVER same AS rule_value_maximum, max(oracle) OVER same AS oracle,
+         max(oracle_reason) OVER same AS oracle_reason, min(num_images) OVER same AS num_images,
+         max(nondeterministic) OVER same AS nondeterministic
   FROM centred
-  GROUP BY study_id, point, purpose, target, role, metric, class_name, rule, unit)
+  WINDOW same AS (PARTITION BY study_id, study, point, purpose, target, role, metric, class_name, rule, unit))
 SELECT study, point, levels, target, role, metric, class_name, rule, mean,
        CASE WHEN v = 0 THEN 0.0 WHEN v > 0 THEN (
-         WITH RECURSIVE newton (x, step) AS (
-           SELECT (1.0 + v) / 2, 0 UNION ALL SELECT (x + v / x) / 2, step + 1 FROM newton WHERE step < 80)
-         SELECT x FROM newton ORDER BY step DESC LIMIT 1) END AS spread,
+         -- From above, each step comes nearer until rounding ends it.
+         WITH RECURSIVE newton (x) AS (
+           SELECT (1.0 + v) / 2 UNION ALL SELECT (x + v / x) / 2 FROM newton WHERE (x + v / x) / 2 < x)
+         SELECT min(x) FROM newton) END AS spread,
        n, minimum, maximum, unit, rule_value_minimum, rule_value_maximum, oracle, oracle_reason, num_images, images_limit,
-       num_cells, nondeterministic, purpose, stage_type, study_id
+       nondeterministic, purpose, stage_type, study_id
 FROM grouped;
 
 -- Two grid points of a study under one random seed. Pairs that share both stages over several seeds count once.

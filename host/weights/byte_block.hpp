@@ -14,7 +14,7 @@ class ByteBlock {
  public:
   ByteBlock() = default;
 
-  /// A private mapping of the file. Throws: UserError: missing, unreadable, no regular file, empty.
+  /// A private mapping of the file. Throws: UserError naming the file where it cannot be read.
   static ByteBlock map(const std::filesystem::path& file);
 
   /// New memory, not initialised. Throws: std::bad_alloc.

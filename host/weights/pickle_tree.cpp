@@ -50,10 +50,16 @@ std::string key_text(const Node& key) {
   return {};
 }
 
+std::optional<std::string_view> bytes_of(const Node& node) {
+  if (const auto* text = node.get<Text>()) return text->bytes;
+  if (const auto* bytes = node.get<Bytes>()) return bytes->bytes;
+  return std::nullopt;
+}
+
 std::string_view kind_of(const Node& node) {
   constexpr std::array<std::string_view, std::variant_size_v<decltype(Node::value)>> kNames{
-      "nothing", "bool",  "integer", "number", "text", "bytes",   "integer", "list",
-      "dict",    "object", "dtype",   "array",  "dtype", "storage", "tensor",  "class"};
+      "nothing", "bool",  "integer", "number", "text",    "bytes",  "integer", "list", "dict",
+      "object",  "dtype", "array",   "dtype",  "storage", "tensor", "class",   "class"};
   return kNames[node.value.index()];
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,9 +42,13 @@ struct Sequence {
 struct Dictionary {
   std::vector<std::pair<Node*, Node*>> entries;
 };
-/// An instance of a class: its name and what its attributes were set from.
+/// A class whose instances are nothing but attributes: of a TorchScript archive, or a plain namespace.
+struct AttributeClass {
+  std::string_view name;
+};
+/// An instance of such a class, and what its attributes were set from.
 struct Object {
-  std::string_view type;
+  std::string_view class_name;
   Node* state = nullptr;
 };
 /// "<f4" and the like; kind as in NumPy's type codes.
@@ -59,7 +64,7 @@ using TensorPointer = std::shared_ptr<const TensorRecord>;
 
 struct Node {
   std::variant<None, bool, std::int64_t, double, Text, Bytes, BigInteger, Sequence, Dictionary, Object, NumpyType,
-               UnfinishedArray, at::ScalarType, StorageSpan, TensorPointer, const KnownGlobal*>
+               UnfinishedArray, at::ScalarType, StorageSpan, TensorPointer, const KnownGlobal*, AttributeClass>
       value;
 
   template <typename T>
@@ -116,8 +121,8 @@ class Tree {
 /// The text of a text or an integer (dictionaries are keyed by either), "" for anything else.
 std::string key_text(const Node& key);
 
-/// Text, or bytes of any kind; nullptr-like empty view with false for anything else.
-bool is_text(const Node& node, std::string_view& bytes);
+/// The content of text or bytes: Python 2 and old protocols write the one for the other.
+std::optional<std::string_view> bytes_of(const Node& node);
 
 /// What kind of thing a node is, in a word.
 std::string_view kind_of(const Node& node);

@@ -10,6 +10,6 @@ namespace seedbed::weights {
 [[noreturn]] void refuse(std::string_view where, std::string message, std::string hint = {});
 
 /// `text` in backticks for a message: shortened, and without what a terminal would act on. The text is a file's.
-std::string quoted(std::string_view text);
+std::string in_backticks(std::string_view text);
 
 }  // namespace seedbed::weights

@@ -20,7 +20,7 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
 }
 
 [[noreturn]] void refuse_shape(std::string_view where, const std::vector<std::int64_t>& shape) {
-  refuse(where, "The file holds a tensor that its data cannot fill: " + quoted(shape_text(shape)) + ".");
+  refuse(where, "The file holds a tensor that its data cannot fill: " + in_backticks(shape_text(shape)) + ".");
 }
 
 // Bytes of one number: half an element of a complex type.
@@ -52,12 +52,13 @@ ByteBlock usable_bytes(const StorageRecord& storage, at::ScalarType type) {
 
 at::Tensor whole_storage(StorageRecord& storage, at::ScalarType type, std::string_view where) {
   if (storage.data.size() < storage.num_bytes) {
-    refuse(where, "The file is cut short or damaged: a storage has too few bytes: " + quoted(storage.key) + ".");
+    refuse(where, "The file is cut short or damaged: a storage has too few bytes: " + in_backticks(storage.key) + ".");
   }
   const auto count = static_cast<std::int64_t>(storage.num_bytes / c10::elementSize(type));
   if (count == 0) return at::empty({0}, type);
   const ByteBlock bytes = usable_bytes(storage, type);
-  const at::Tensor whole = at::from_blob(bytes.data(), {count}, [owner = bytes.owner()](void*) {}, type);
+  const at::Tensor whole = at::from_blob(
+      bytes.data(), {count}, [owner = bytes.owner()](void*) {}, type);
   // Any byte but 0 and 1 in a bool is undefined behaviour, and a file may hold any.
   return type == at::kBool ? whole.view(at::kByte).ne(0) : whole;
 }
@@ -74,10 +75,9 @@ TensorRecord make_tensor_record(StorageSpan span, std::int64_t offset, std::vect
     const std::int64_t size = record.shape[i];
     const std::int64_t stride = record.strides[i];
     std::int64_t reach = 0;
-    absurd = absurd || size < 0 || stride < 0 ||
-             __builtin_mul_overflow(record.num_elements, size, &record.num_elements) ||
-             (size > 0 && __builtin_mul_overflow(size - 1, stride, &reach)) ||
-             __builtin_add_overflow(last, reach, &last);
+    absurd =
+        absurd || size < 0 || stride < 0 || __builtin_mul_overflow(record.num_elements, size, &record.num_elements) ||
+        (size > 0 && __builtin_mul_overflow(size - 1, stride, &reach)) || __builtin_add_overflow(last, reach, &last);
   }
   const bool empty = record.num_elements == 0;
   if (absurd || (!empty && last >= record.span.num_elements)) refuse_shape(where, record.shape);

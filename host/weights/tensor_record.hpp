@@ -16,9 +16,9 @@ namespace seedbed::weights {
 
 /// Memory that several tensors may share, as a file describes it. Its bytes may become known later than its tensors.
 struct StorageRecord {
-  std::string key;                ///< the file's own name for it
-  std::uint64_t num_bytes = 0;    ///< what the file promises
-  ByteBlock data;                 ///< at least num_bytes, once known
+  std::string key;              ///< the file's own name for it
+  std::uint64_t num_bytes = 0;  ///< what the file promises
+  ByteBlock data;               ///< at least num_bytes, once known
   bool foreign_byte_order = false;
   std::map<at::ScalarType, at::Tensor> whole;  ///< all of it as a vector, made when first wanted
 };

@@ -75,7 +75,8 @@ Entry read_entry(BoundedReader& reader) {
 }
 
 bool leaves_its_folder(std::string_view name) {
-  const bool odd_character = std::any_of(name.begin(), name.end(), [](unsigned char c) { return c == '\\' || c < ' '; });
+  const bool odd_character =
+      std::any_of(name.begin(), name.end(), [](unsigned char c) { return c == '\\' || c < ' '; });
   const std::string in_slashes = "/" + std::string(name) + "/";
   return name.empty() || odd_character || name.front() == '/' || in_slashes.find("/../") != std::string::npos;
 }
@@ -83,15 +84,15 @@ bool leaves_its_folder(std::string_view name) {
 void check_entry(const Entry& entry, std::string_view where) {
   const ZipMember& member = entry.member;
   if (leaves_its_folder(member.name)) {
-    refuse(where, "The archive holds a member whose name is no plain path: " + quoted(member.name) + ".");
+    refuse(where, "The archive holds a member whose name is no plain path: " + in_backticks(member.name) + ".");
   }
-  if (entry.flags & kEncrypted) refuse(where, "The archive is encrypted: " + quoted(member.name) + ".");
+  if (entry.flags & kEncrypted) refuse(where, "The archive is encrypted: " + in_backticks(member.name) + ".");
   if (entry.method != kStored && entry.method != kDeflated) {
-    refuse(where, "The archive compresses a member in a way that is not read: " + quoted(member.name) + ".",
+    refuse(where, "The archive compresses a member in a way that is not read: " + in_backticks(member.name) + ".",
            "accepted: stored, deflate");
   }
   if (entry.method == kStored && member.num_bytes != member.compressed_bytes) {
-    refuse(where, "The archive is damaged: a stored member has two sizes: " + quoted(member.name) + ".");
+    refuse(where, "The archive is damaged: a stored member has two sizes: " + in_backticks(member.name) + ".");
   }
 }
 
@@ -156,7 +157,7 @@ void ZipArchive::read_directory(const Directory& directory) {
       refuse(where_, "The archive would become too large; it looks like a zip bomb.");
     }
     if (!index_.emplace(entry.member.name, members_.size()).second) {
-      refuse(where_, "The archive holds a member twice: " + quoted(entry.member.name) + ".");
+      refuse(where_, "The archive holds a member twice: " + in_backticks(entry.member.name) + ".");
     }
     members_.push_back(std::move(entry.member));
   }
@@ -170,7 +171,7 @@ std::uint64_t ZipArchive::data_offset(std::uint64_t header_offset, const ZipMemb
   const auto name_bytes = reader.number<std::uint16_t>();
   const auto extra_bytes = reader.number<std::uint16_t>();
   if (mark != kLocalHeader || reader.take(name_bytes) != member.name) {
-    refuse(where_, "The archive is damaged: directory and member differ: " + quoted(member.name) + ".");
+    refuse(where_, "The archive is damaged: directory and member differ: " + in_backticks(member.name) + ".");
   }
   reader.skip(extra_bytes);
   const std::size_t offset = reader.position();
@@ -185,7 +186,7 @@ void ZipArchive::refuse_overlap(std::uint64_t directory_offset) const {
   std::uint64_t end = directory_offset;
   for (auto member = by_offset.rbegin(); member != by_offset.rend(); ++member) {
     if ((*member)->offset + (*member)->compressed_bytes > end) {
-      refuse(where_, "The archive's members overlap: " + quoted((*member)->name) + ".");
+      refuse(where_, "The archive's members overlap: " + in_backticks((*member)->name) + ".");
     }
     end = (*member)->offset - kLocalHeaderBytes - (*member)->name.size();
   }
@@ -205,7 +206,7 @@ ByteBlock ZipArchive::read_checked(const ZipMember& member) const {
   ByteBlock content = read(member);
   const auto* bytes = reinterpret_cast<const Bytef*>(content.data());
   if (member.checksum != 0 && ::crc32_z(0, bytes, content.size()) != member.checksum) {
-    refuse(where_, "The archive is damaged: a checksum differs in " + quoted(member.name) + ".");
+    refuse(where_, "The archive is damaged: a checksum differs in " + in_backticks(member.name) + ".");
   }
   return content;
 }

@@ -46,8 +46,22 @@ void require_known(const std::string& what, const Names& wanted, const Names& kn
   }
 }
 
+// Classes that have numbers, of one metric or ("") of any.
+Names known_classes(const store::Store& store, const std::vector<Material>& materials, const std::string& metric) {
+  Names classes;
+  for (const Material& material : materials) {
+    const store::QueryResult found =
+        store.query(fmt::format("SELECT DISTINCT class_name FROM v_metrics "
+                                "WHERE study_id = {} AND class_name <> '' AND ?1 IN ('', metric) ORDER BY 1",
+                                material.study.id),
+                    {metric});
+    for (const auto& row : found.rows) add_name(classes, row[0].value_or(""));
+  }
+  return classes;
+}
+
 // Only names that somebody typed are refused; the study's own may belong to numbers that are still to come.
-void check_names(const std::vector<Material>& materials, const TableOptions& options) {
+void check_names(const store::Store& store, const std::vector<Material>& materials, const TableOptions& options) {
   Names metrics, targets, roles, rules;
   for (const Material& material : materials) {
     for (const Mean& mean : material.means) {
@@ -57,7 +71,15 @@ void check_names(const std::vector<Material>& materials, const TableOptions& opt
       add_name(rules, mean.rule);
     }
   }
+  if (!options.class_name.empty()) require_known("class", {options.class_name}, known_classes(store, materials, ""));
   if (metrics.empty()) return;  // nothing has finished yet
+  for (const std::string& metric : options.metrics) {
+    if (holds(metrics, metric)) continue;
+    if (const Names classes = known_classes(store, materials, metric); !classes.empty()) {
+      throw UserError("results table", fmt::format("The metric has no such number: `{}`.", metric),
+                      fmt::format("name one of its classes with --class: {}", fmt::join(classes, ", ")));
+    }
+  }
   require_known("metric", options.metrics, metrics);
   require_known("target", options.targets, targets);
   require_known("role", options.roles, roles);
@@ -366,7 +388,7 @@ Table seeds_table(const store::Store& store, const TableOptions& asked) {
   for (const ChosenStudy& study : chosen_studies(store, asked.study, asked.every_limit)) {
     materials.push_back(read_material(store, study, asked.class_name));
   }
-  check_names(materials, asked);
+  check_names(store, materials, asked);
   TableOptions options = with_report_table(asked, materials.front().study.report);
   select(materials, options);
   place_axes(materials, options);

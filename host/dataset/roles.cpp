@@ -93,6 +93,14 @@ void leave_out_selected(std::vector<Role>& roles) {
       std::erase_if(role.image_ids, [&](const std::string& id) { return selected.contains(id); });
 }
 
+// Two roles may name one list; what is wrong with it is said once.
+void add_once(std::vector<UserError>& problems, const UserError& error) {
+  const auto same = [&](const UserError& known) {
+    return known.where() == error.where() && known.message() == error.message();
+  };
+  if (std::ranges::none_of(problems, same)) problems.push_back(error);
+}
+
 }  // namespace
 
 RoleText role_text_from(std::string_view text, const std::string& where) {
@@ -126,9 +134,9 @@ std::vector<Role> resolve_roles(const Json& roles, const RoleSource& source, std
       if (name == "train") leave_out_images_without_class(role, source);
       resolved.push_back(std::move(role));
     } catch (const UserErrors& errors) {
-      problems.insert(problems.end(), errors.errors().begin(), errors.errors().end());
+      for (const UserError& error : errors.errors()) add_once(problems, error);
     } catch (const UserError& error) {
-      problems.push_back(error);
+      add_once(problems, error);
     }
   }
   leave_out_selected(resolved);

@@ -23,7 +23,7 @@ TEST(ReadWeights, TheContentTellsTheFormat) {
   const NamedTensors tensors = read_weights(folder / "model.pth");
   ASSERT_EQ(tensors.size(), 1U);
   EXPECT_THAT(tensors.at("w"), equals_tensor(at::full({2}, 0.5)));
-  EXPECT_EQ(format_of(folder.write("a", std::string("\x80\x02}", 3))), WeightsFormat::pytorch_legacy);
+  EXPECT_EQ(format_of(folder.write("a", std::string("\x80\x02}", 3))), WeightsFormat::pickle);
   EXPECT_EQ(format_of(folder.write("b", "")), WeightsFormat::unknown);
 }
 

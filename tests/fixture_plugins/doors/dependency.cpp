@@ -1,0 +1,1 @@
+__attribute__((visibility("default"))) int seedbed_fixture_dependency() { return 1; }

@@ -1,0 +1,3 @@
+#include "identity.hpp"
+
+// Its methods are there, but nothing leads to them.

@@ -12,15 +12,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-plugin::Registry& registry() {
-  // Libraries are never unmapped, and neither is what came from them.
-  static auto* const all = new plugin::Registry;
-  return *all;
-}
-
-void load(const fs::path& place) {
+void load(plugin::Registry& registry, const fs::path& place) {
   if (!fs::is_directory(place)) {
-    registry().load(place);
+    registry.load(place);
     return;
   }
   std::vector<fs::path> libraries;
@@ -28,7 +22,25 @@ void load(const fs::path& place) {
     if (entry.path().extension() == ".so") libraries.push_back(entry.path());
   }
   std::ranges::sort(libraries);
-  for (const fs::path& library : libraries) registry().load(library);
+  for (const fs::path& library : libraries) registry.load(library);
+}
+
+plugin::Registry* loaded_registry() {
+  auto* const registry = new plugin::Registry;
+  const char* places = std::getenv("SEEDBED_TEST_PLUGINS");
+  std::string_view rest = places ? places : "";
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find(':'), rest.size());
+    if (end > 0) load(*registry, fs::path(rest.substr(0, end)));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return registry;
+}
+
+const plugin::Registry& registry() {
+  // Libraries are never unmapped, and neither is what came from them.
+  static const auto* const all = loaded_registry();
+  return *all;
 }
 
 std::string as_test_name(std::string text) {
@@ -72,16 +84,7 @@ void add_variants(const plugin::RegisteredMethod& method, std::vector<MethodVari
 
 void PrintTo(const MethodVariant& variant, std::ostream* stream) { *stream << variant.name; }
 
-void load_methods_under_test() {
-  const char* places = std::getenv("SEEDBED_TEST_PLUGINS");
-  if (!places) return;
-  std::string_view rest = places;
-  while (!rest.empty()) {
-    const auto end = std::min(rest.find(':'), rest.size());
-    if (end > 0) load(fs::path(rest.substr(0, end)));
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-}
+void load_methods_under_test() { registry(); }
 
 const plugin::RegisteredMethod& method_under_test(MethodKind kind, std::string_view id) {
   return registry().find(kind, id);

@@ -27,7 +27,7 @@ struct MethodVariant {
 
 void PrintTo(const MethodVariant& variant, std::ostream* stream);
 
-/// Loads the libraries. Call it before InitGoogleTest(): the suites are instantiated there.
+/// Loads the libraries, which otherwise happens at the first use. Throws what is wrong with one of them.
 void load_methods_under_test();
 
 /// Throws: UserError for a method that no library has.

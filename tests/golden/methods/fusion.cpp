@@ -169,7 +169,6 @@ std::vector<GoldenRunner> fusion_runners() {
       {"cam", "inline code", "YudeWang/SEAM: infer_SEAM.py",
        [seam](const Golden& golden) { return infer_cam(golden, seam, true); }},
       {"cam", "inline code; max_norm", "", normalisers},
-      {"cam", "torch ops as in irn net/resnet50_cam.py and psa network/vgg16_cls.py", "", {}},
       {"drs", "VGG.cam_normalize", "", drs_normalize},
       {"drs", "inline code", "scripts/localization_map_gen.py", drs_scale_maximum},
       {"toco", "multi_scale_cam2", "",

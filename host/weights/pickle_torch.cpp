@@ -96,7 +96,11 @@ constexpr auto kGlobals = std::to_array<KnownGlobal>({
     storage_class("UntypedStorage", at::kByte, "torch.storage"),
     refused("torch._utils", "_rebuild_sparse_tensor", kSparse),
     refused("torch._utils", "_rebuild_sparse_csr_tensor", kSparse),
+    refused("torch.serialization", "_get_layout", kSparse),
     refused("torch._utils", "_rebuild_qtensor", kQuantised),
+    refused("torch", "QInt8Storage", kQuantised),
+    refused("torch", "QUInt8Storage", kQuantised),
+    refused("torch", "QInt32Storage", kQuantised),
     refused("torch._utils", "_rebuild_meta_tensor_no_storage", kEmptyMeta),
     refused("torch._utils", "_rebuild_wrapper_subclass", kSubclass),
     refused("torch._tensor", "_rebuild_from_type_v2", kSubclass),
@@ -140,12 +144,10 @@ std::optional<at::ScalarType> torch_type(std::string_view name) {
 // ("storage", class, key, device, elements); legacy files add None or (key, offset, elements) of a view.
 StorageReference storage_reference(const Node& persistent_id, std::string_view where) {
   const Arguments parts("storage", persistent_id, where);
-  if (parts.bytes(0) == "module") {
-    refuse(where, "The file holds a whole module with its source code; only its weights could be read.",
-           "in Python, save its state_dict instead");
-  }
   if (parts.bytes(0) != "storage") parts.refuse_argument(0);
   const KnownGlobal& storage_class = *parts.of<const KnownGlobal*>(1);
+  if (!storage_class.refusal.empty())
+    refuse(where, std::string(storage_class.refusal) + " " + in_backticks(storage_class.name) + ".");
   if (!storage_class.element_type) parts.refuse_argument(1);
   StorageReference reference{*storage_class.element_type, std::string(parts.bytes(2)), parts.integer(4), 0, 0, 0};
   if (reference.num_elements < 0 || __builtin_mul_overflow(static_cast<std::uint64_t>(reference.num_elements),

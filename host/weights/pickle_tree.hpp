@@ -30,9 +30,9 @@ struct Text {
 struct Bytes {
   std::string_view bytes;
 };
-/// A number past 64 bits, two's complement.
+/// An integer past 64 bits, as it is written: two's complement from the low byte on, in protocols 0 and 1 decimal.
 struct BigInteger {
-  std::string_view little_endian;
+  std::string_view written;
 };
 /// A list, tuple, set or array of objects.
 struct Sequence {

@@ -29,7 +29,7 @@ class LegacyFile {
 
   PickledObject read() {
     const auto* magic = unpickler_.read()->get<pickle::BigInteger>();
-    if (!magic || magic->little_endian != kMagicNumber) refuse(where_, "The file is no PyTorch file.");
+    if (!magic || magic->written != kMagicNumber) refuse(where_, "The file is no PyTorch file.");
     const auto* version = unpickler_.read()->get<std::int64_t>();
     if (!version || *version != kVersion)
       refuse(where_, "The file is of an unknown version of PyTorch's legacy format.");

@@ -85,18 +85,19 @@ class Search {
   }
 
   void count_visit(int depth) {
-    if (depth > kDeepest || ++visits_ > kMostVisits) refuse(where_, "The file's content is nested absurdly deeply.");
+    if (depth > kDeepest || ++visits_ > kMostVisits) refuse_nesting();
   }
+
+  [[noreturn]] void refuse_nesting() const { refuse(where_, "The file's content is nested absurdly."); }
 
   // The name of what lies under `key` below `parent`.
   std::string name_below(const std::string& parent, const Node& key) {
     const std::string own = pickle::key_text(key);
     if (!pickle::is_utf8(own)) refuse(where_, "The file holds a name that is no text: " + in_backticks(own) + ".");
     std::string name = parent.empty() ? own : parent + "." + own;
+    if (name.size() > kLongestName) refuse(where_, "The file holds an absurdly long name: " + in_backticks(name) + ".");
     name_bytes_ += name.size();
-    if (name.size() > kLongestName || name_bytes_ > kMostNameBytes) {
-      refuse(where_, "The file holds an absurdly long name: " + in_backticks(name) + ".");
-    }
+    if (name_bytes_ > kMostNameBytes) refuse_nesting();
     return name;
   }
 

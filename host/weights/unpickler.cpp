@@ -109,6 +109,9 @@ void Unpickler::push_line_number(char opcode) {
   double number = 0;
   if (opcode != 'F' && parse_whole(line, integer)) return push(integer);
   if (opcode == 'F' && parse_whole(line, number)) return push(number);
+  const bool digits =
+      !line.empty() && line.find_first_not_of("0123456789", line.front() == '-') == std::string_view::npos;
+  if (opcode != 'F' && digits) return push(BigInteger{line});
   refuse_damaged("a number cannot be read");
 }
 

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 
 #include "host/weights/fixture_values.hpp"
+#include "host/weights/memory_file.hpp"
 #include "host/weights/pickle_bytes.hpp"
 #include "host/weights/user_error.hpp"
 #include "host/weights/zip_text.hpp"
@@ -17,16 +18,16 @@
 namespace seedbed::weights::testing {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using ::testing::StartsWith;
 
 class HostileFiles : public ::testing::Test {
  protected:
   std::string error_of(const std::string& content) {
-    const std::filesystem::path file = folder_.write("hostile", content);
-    const std::string error = user_error_of([&] { read_weights_file(file); });
-    if (!error.empty()) EXPECT_THAT(error, StartsWith(file.string()));
+    const MemoryFile file(content);
+    const std::string error = user_error_of([&] { read_weights_file(file.path()); });
+    EXPECT_THAT(error, AnyOf("", StartsWith(file.path().string())));
     return error;
   }
   std::string error_of_pickle(const std::string& pickle) {
@@ -205,7 +206,6 @@ TEST_F(HostileFiles, DamagedInstructions) {
                                          "0.",
                                          "\x80\x02(1.",
                                          "\x80\x02I12x\n.",
-                                         "\x80\x02I99999999999999999999\n.",
                                          "\x80\x02"
                                          "F1,5\n.",
                                          "\x80\x02S'a\n.",
@@ -229,7 +229,7 @@ TEST_F(HostileFiles, WrongArguments) {
         global_op("numpy", "dtype") + text_op("f99999999999") + "\x85R",
         global_op("_codecs", "encode") + text_op("\xe2\x82\xac") + "\x85R",
         global_op("_codecs", "encode") + text_op("a") + text_op("utf-16") + "\x86R",
-        global_op("collections", "OrderedDict") + "](K\x01K\x02K\x03te\x85R",
+        global_op("collections", "OrderedDict") + "]((K\x01K\x02K\x03te\x85R",
         global_op("numpy.core.multiarray", "scalar") + "NN\x86R"}) {
     EXPECT_THAT(error_of_pickle(dictionary_pickle(ops)), HasSubstr("is missing or of another kind"));
   }

@@ -42,9 +42,11 @@ TEST(Npy, ReadsNumbersInBothOrders) {
   const TempFolder folder;
   const at::Tensor rows = read_npy(folder.write("c.npy", npy("'<f4'", "False", "(2, 3)", floats({1, 2, 3, 4, 5, 6}))));
   EXPECT_THAT(rows, equals_tensor(at::tensor({1., 2., 3., 4., 5., 6.}, at::kFloat).view({2, 3})));
-  const at::Tensor columns = read_npy(folder.write("f.npy", npy("'<f4'", "True", "(2, 3)", floats({1, 4, 2, 5, 3, 6}))));
+  const at::Tensor columns =
+      read_npy(folder.write("f.npy", npy("'<f4'", "True", "(2, 3)", floats({1, 4, 2, 5, 3, 6}))));
   EXPECT_THAT(columns, equals_tensor(rows));
-  EXPECT_THAT(read_npy(folder.write("s.npy", npy("'<f4'", "False", "()", floats({7})))), equals_tensor(at::scalar_tensor(7)));
+  EXPECT_THAT(read_npy(folder.write("s.npy", npy("'<f4'", "False", "()", floats({7})))),
+              equals_tensor(at::scalar_tensor(7)));
   EXPECT_THAT(read_npy(folder.write("b.npy", npy("'|b1'", "False", "(3,)", std::string("\0\1\2", 3)))),
               equals_tensor(at::tensor({0, 1, 1}, at::kByte).ne(0)));
   EXPECT_THAT(read_npy(folder.write("e.npy", npy("'<i8'", "False", "(0, 4)", ""))), has_shape({0, 4}));
@@ -65,7 +67,8 @@ TEST(Npy, RefusesWhatItDoesNotRead) {
 
 TEST(Npy, CutsNeverCrash) {
   const std::string whole = npy("'<f4'", "False", "(2, 3)", floats({1, 2, 3, 4, 5, 6}));
-  for (std::size_t length = 0; length < whole.size(); ++length) EXPECT_NE(error_of(whole.substr(0, length)), "") << length;
+  for (std::size_t length = 0; length < whole.size(); ++length)
+    EXPECT_NE(error_of(whole.substr(0, length)), "") << length;
 }
 
 TEST(Npy, ReadsFilesOfOthers) {

@@ -60,6 +60,11 @@ constexpr NamedType kTypes[] = {{"float64", at::kDouble},
                                 {"float8_e4m3fn", at::kFloat8_e4m3fn},
                                 {"float8_e5m2", at::kFloat8_e5m2}};
 
+// Not every type can be compared; all can be cast.
+at::Tensor as_doubles(const at::Tensor& tensor) {
+  return tensor.is_complex() ? at::view_as_real(tensor.to(at::kComplexDouble)) : tensor.to(at::kDouble);
+}
+
 void expect_types(const WeightsFile& file, std::size_t count) {
   ASSERT_EQ(file.tensors.size(), count);
   for (std::size_t n = 0; n < count; ++n) {
@@ -68,9 +73,7 @@ void expect_types(const WeightsFile& file, std::size_t count) {
     EXPECT_EQ(name, kTypes[n].name);
     const at::Tensor expected = ramp(static_cast<double>(n), {2, 3}, kTypes[n].type);
     ASSERT_EQ(tensor.scalar_type(), expected.scalar_type());
-    // Not every type can be compared; all can be cast.
-    const at::ScalarType wide = tensor.is_complex() ? at::kComplexDouble : at::kDouble;
-    EXPECT_THAT(tensor.to(wide), equals_tensor(expected.to(wide)));
+    EXPECT_THAT(as_doubles(tensor), equals_tensor(as_doubles(expected)));
   }
 }
 

@@ -24,7 +24,8 @@ std::string with_length(const std::string& header, std::uint64_t length, const s
 std::string error_of(const std::string& header, std::size_t data_bytes = 8) {
   const TempFolder folder;
   try {
-    SafetensorsFile::open(folder.write("weights.safetensors", with_length(header, header.size(), std::string(data_bytes, 'x'))));
+    SafetensorsFile::open(
+        folder.write("weights.safetensors", with_length(header, header.size(), std::string(data_bytes, 'x'))));
   } catch (const UserError& error) {
     EXPECT_THAT(error.where(), HasSubstr("weights.safetensors"));
     return error.message();
@@ -32,7 +33,8 @@ std::string error_of(const std::string& header, std::size_t data_bytes = 8) {
   return "";
 }
 
-std::string entry(const std::string& name, const std::string& begin, const std::string& end, const std::string& shape = "[1]") {
+std::string entry(const std::string& name, const std::string& begin, const std::string& end,
+                  const std::string& shape = "[1]") {
   return "\"" + name + R"(":{"dtype":"F32","shape":)" + shape + R"(,"data_offsets":[)" + begin + "," + end + "]}";
 }
 
@@ -63,9 +65,12 @@ TEST(DamagedSafetensors, Lengths) {
 }
 
 TEST(DamagedSafetensors, Offsets) {
-  EXPECT_THAT(error_of("{" + entry("a", "0", "4") + "," + entry("b", "2", "6") + "}", 6), AllOf(HasSubstr("`b`"), HasSubstr("overlaps")));
-  EXPECT_THAT(error_of("{" + entry("a", "0", "4") + "," + entry("b", "8", "12") + "}", 12), AllOf(HasSubstr("`b`"), HasSubstr("gap")));
-  EXPECT_THAT(error_of("{" + entry("a", "0", "4") + "," + entry("b", "4", "8") + "}", 7), AllOf(HasSubstr("`b`"), HasSubstr("outside")));
+  EXPECT_THAT(error_of("{" + entry("a", "0", "4") + "," + entry("b", "2", "6") + "}", 6),
+              AllOf(HasSubstr("`b`"), HasSubstr("overlaps")));
+  EXPECT_THAT(error_of("{" + entry("a", "0", "4") + "," + entry("b", "8", "12") + "}", 12),
+              AllOf(HasSubstr("`b`"), HasSubstr("gap")));
+  EXPECT_THAT(error_of("{" + entry("a", "0", "4") + "," + entry("b", "4", "8") + "}", 7),
+              AllOf(HasSubstr("`b`"), HasSubstr("outside")));
   EXPECT_THAT(error_of("{" + entry("a", "0", "4") + "}"), HasSubstr("belong to no tensor"));
   EXPECT_THAT(error_of("{" + entry("a", "4", "0") + "}"), HasSubstr("disagree"));
   EXPECT_THAT(error_of("{" + entry("a", "0", "8") + "}"), HasSubstr("disagree"));
@@ -76,7 +81,8 @@ TEST(DamagedSafetensors, Offsets) {
 
 TEST(DamagedSafetensors, Shapes) {
   EXPECT_THAT(error_of("{" + entry("a", "0", "4", "[4611686018427387904,4]") + "}"), HasSubstr("absurd shape"));
-  EXPECT_THAT(error_of("{" + entry("a", "0", "0", "[0,4611686018427387904,4611686018427387904]") + "}", 0), HasSubstr("absurd shape"));
+  EXPECT_THAT(error_of("{" + entry("a", "0", "0", "[0,4611686018427387904,4611686018427387904]") + "}", 0),
+              HasSubstr("absurd shape"));
   EXPECT_THAT(error_of("{" + entry("a", "0", "4", "[-1]") + "}"), HasSubstr("negative"));
   EXPECT_THAT(error_of("{" + entry("a", "0", "4", "[1.0]") + "}"), HasSubstr("not whole"));
   EXPECT_THAT(error_of("{" + entry("a", "0", "4", "[[1]]") + "}"), HasSubstr("malformed"));
@@ -84,18 +90,20 @@ TEST(DamagedSafetensors, Shapes) {
 }
 
 TEST(DamagedSafetensors, Headers) {
-  EXPECT_THAT(error_of("{" + entry("a", "0", "4") + "," + entry("a", "4", "8") + "}"), AllOf(HasSubstr("twice"), HasSubstr("`a`")));
+  EXPECT_THAT(error_of("{" + entry("a", "0", "4") + "," + entry("a", "4", "8") + "}"),
+              AllOf(HasSubstr("twice"), HasSubstr("`a`")));
   EXPECT_THAT(error_of(R"({"a":{"dtype":"F32","dtype":"F16","shape":[1],"data_offsets":[0,4]}})"), HasSubstr("twice"));
   EXPECT_THAT(error_of(R"({"__metadata__":{"k":"1","k":"2"}})", 0), HasSubstr("twice"));
   EXPECT_THAT(error_of(R"({"__metadata__":{"k":1}})", 0), HasSubstr("malformed"));
-  EXPECT_THAT(error_of(R"({"a":{"dtype":"F33","shape":[1],"data_offsets":[0,4]}})", 4), AllOf(HasSubstr("`a`"), HasSubstr("`F33`")));
+  EXPECT_THAT(error_of(R"({"a":{"dtype":"F33","shape":[1],"data_offsets":[0,4]}})", 4),
+              AllOf(HasSubstr("`a`"), HasSubstr("`F33`")));
   EXPECT_THAT(error_of(R"({"a":{"shape":[1],"data_offsets":[0,4]}})", 4), AllOf(HasSubstr("`a`"), HasSubstr("lacks")));
   EXPECT_THAT(error_of(R"({"a":{"dtype":"F32","data_offsets":[0,4]}})", 4), HasSubstr("lacks"));
   EXPECT_THAT(error_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})", 4), HasSubstr("lacks"));
   EXPECT_THAT(error_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,8]}})", 4), HasSubstr("malformed"));
   EXPECT_THAT(error_of(R"({"":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4), HasSubstr("no name"));
-  for (const char* header : {"[]", "null", "\"x\"", "3", "{", "{}}", "{\"a\"}", "{\"a\":[]}", "{\"a\":null}", "{\"a\":true}",
-                             "\xFF\xFE", "{\"\xFF\":{}}"})
+  for (const char* header : {"[]", "null", "\"x\"", "3", "{", "{}}", "{\"a\"}", "{\"a\":[]}", "{\"a\":null}",
+                             "{\"a\":true}", "\xFF\xFE", "{\"\xFF\":{}}"})
     EXPECT_THAT(error_of(header, 0), HasSubstr("malformed")) << header;
   EXPECT_THAT(error_of(std::string(100000, '['), 0), HasSubstr("malformed"));
 }

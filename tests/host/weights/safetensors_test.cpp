@@ -33,8 +33,8 @@ std::vector<std::string> names_of(const SafetensorsFile& file) {
 
 TEST(Safetensors, EveryTypeReadsBackEqual) {
   const TempFolder folder;
-  for (at::ScalarType type : {at::kBool, at::kByte, at::kChar, at::kShort, at::kInt, at::kLong, at::kHalf, at::kBFloat16,
-                              at::kFloat, at::kDouble, at::kUInt16}) {
+  for (at::ScalarType type : {at::kBool, at::kByte, at::kChar, at::kShort, at::kInt, at::kLong, at::kHalf,
+                              at::kBFloat16, at::kFloat, at::kDouble, at::kUInt16}) {
     SCOPED_TRACE(at::toString(type));
     const at::Tensor values = at::tensor({0, 1, 2, 3, 4, 5}, at::kInt).view({2, 3}).to(type);
     write_safetensors(folder / "t.safetensors", {{"values", values}});
@@ -45,8 +45,10 @@ TEST(Safetensors, EveryTypeReadsBackEqual) {
 TEST(Safetensors, OddTensorsReadBackEqual) {
   const TempFolder folder;
   const at::Tensor grid = at::arange(12, at::kFloat).view({3, 4});
-  write_safetensors(folder / "t.safetensors", {{"scalar", at::scalar_tensor(2.5)}, {"empty", at::zeros({0, 3})},
-                                               {"turned", grid.t()}, {"graph", at::ones({2}).set_requires_grad(true)}});
+  write_safetensors(folder / "t.safetensors", {{"scalar", at::scalar_tensor(2.5)},
+                                               {"empty", at::zeros({0, 3})},
+                                               {"turned", grid.t()},
+                                               {"graph", at::ones({2}).set_requires_grad(true)}});
   const auto file = SafetensorsFile::open(folder / "t.safetensors");
   EXPECT_THAT(file->tensor("scalar"), equals_tensor(at::scalar_tensor(2.5)));
   EXPECT_THAT(file->tensor("empty"), equals_tensor(at::zeros({0, 3})));
@@ -56,7 +58,9 @@ TEST(Safetensors, OddTensorsReadBackEqual) {
 
 TEST(Safetensors, TheHeaderKeepsTheOrderAndEveryTensorIsAligned) {
   const TempFolder folder;
-  write_safetensors(folder / "t.safetensors", {{"b", at::ones({3}, at::kByte)}, {"a", at::ones({3})}, {"c", at::ones({1}, at::kByte)},
+  write_safetensors(folder / "t.safetensors", {{"b", at::ones({3}, at::kByte)},
+                                               {"a", at::ones({3})},
+                                               {"c", at::ones({1}, at::kByte)},
                                                {"d", at::ones({2}, at::kDouble)}});
   const auto file = SafetensorsFile::open(folder / "t.safetensors");
   EXPECT_THAT(names_of(*file), ElementsAre("b", "a", "c", "d"));
@@ -95,7 +99,8 @@ TEST(Safetensors, TensorsLieOnThePrivateMapping) {
 
 TEST(Safetensors, MisalignedTensorsAreCopied) {
   const TempFolder folder;
-  std::string header = R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})";
+  std::string header =
+      R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})";
   header.append((8 - header.size() % 8) % 8, ' ');
   std::string bytes(8, '\0');
   bytes[0] = static_cast<char>(header.size());
@@ -107,7 +112,8 @@ TEST(Safetensors, MisalignedTensorsAreCopied) {
 
 TEST(Safetensors, HalfPrecisionIsWidenedOnRequest) {
   const TempFolder folder;
-  write_safetensors(folder / "t.safetensors", {{"h", at::full({2}, 1.5, at::kHalf)}, {"b", at::full({2}, 1.5, at::kBFloat16)},
+  write_safetensors(folder / "t.safetensors", {{"h", at::full({2}, 1.5, at::kHalf)},
+                                               {"b", at::full({2}, 1.5, at::kBFloat16)},
                                                {"d", at::ones({1}, at::kDouble)}});
   const auto file = SafetensorsFile::open(folder / "t.safetensors");
   EXPECT_THAT(file->widened("h"), equals_tensor(at::full({2}, 1.5)));

@@ -70,7 +70,8 @@ void run_study(Session& session, const RunFlags& flags) {
   const manifest::Catalogue catalogue = session.catalogue();
   const study::Study study = read_study(session, flags, catalogue);
   const plan::Plan plan = plan::make_plan(study, catalogue);
-  const auto store = store::Store::open(session.store, store::Access::write);
+  // Absolute, so that the logs it names are found from any folder.
+  const auto store = store::Store::open(std::filesystem::absolute(session.store), store::Access::write);
   store->record_study(plan.study, stage_records(plan));
   for (const plan::Json& facts : plan.plugins) store->record_plugin(facts.at("digest"), facts);
   const std::int64_t threads = plan.stages.empty() ? 1 : plan.stages.front().threads;

@@ -16,8 +16,8 @@ threads = 1
 
 [dataset]
 kind = "scenes"
-height = 48
-width = 48
+height_px = 48
+width_px = 48
 roles = { train = "0..24", measure = "0..12", select = "24..30", test = "30..42" }
 
 [backbone]

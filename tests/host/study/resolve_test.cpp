@@ -1,0 +1,320 @@
+#include <gmock/gmock.h>
+
+#include "seedbed/error.hpp"
+#include "study_fixture.hpp"
+
+// What a cell's tables become.
+namespace seedbed::study {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class ResolveTest : public StudyTest {
+ protected:
+  static constexpr std::string_view kAdapter = R"(schema = 1
+[dataset]
+kind = "scenes"
+roles = { train = "0..8", measure = "0..8", select = "8..12", test = "12..16" }
+[backbone]
+method = "toy.transformer"
+[seed_generator]
+method = "toy.adapter"
+)";
+
+  Json adapter(std::string_view text) const {
+    return read(std::string(kAdapter) + std::string(text)).cells.at(0).resolved;
+  }
+  std::string adapter_errors(std::string_view text) const {
+    try {
+      adapter(text);
+      return {};
+    } catch (const UserError& error) {
+      return error.what();
+    }
+  }
+};
+
+TEST_F(ResolveTest, TablesStandInTheirOrder) {
+  const Json cell = only_cell(R"(
+[pseudo_label]
+background = { rule = "threshold", value = 0.2 }
+[segmenter]
+head = { method = "linear" }
+)");
+  std::vector<std::string> names;
+  for (const auto& [name, value] : cell.items()) names.push_back(name);
+  EXPECT_EQ(names, (std::vector<std::string>{"schema", "dataset", "execution", "backbone", "seed_generator", "refiners",
+                                             "pseudo_label", "segmenter", "score"}));
+  EXPECT_EQ(cell.at("dataset").at("height_px"), 96) << "the data set's defaults are filled in";
+  EXPECT_EQ(cell.at("execution").dump(),
+            R"({"device":"auto","threads":1,"deterministic":true,"key_policy":"revision"})");
+}
+
+TEST_F(ResolveTest, AStudyOfADataSetAloneIsLegal) {
+  const Study study = read("schema = 1\n[dataset]\nkind = \"scenes\"\n");
+  EXPECT_TRUE(study.cells.at(0).resolved.at("score").at("targets").empty());
+}
+
+TEST_F(ResolveTest, ParametersOfEveryTypeAreFilledIn) {
+  const Json parameters = only_cell("pooling = \"top_k\"\ndropout = 0\n").at("seed_generator").at("parameters");
+  EXPECT_EQ(parameters.at("pooling"), "top_k");
+  EXPECT_EQ(parameters.at("dropout").dump(), "0.0") << "an integer where a number is wanted";
+  EXPECT_EQ(parameters.at("top_cells"), 6);
+  EXPECT_EQ(parameters.size(), 15u);
+}
+
+TEST_F(ResolveTest, AMethodsPresetFillsParametersAndTables) {
+  const Json generator = adapter("preset = \"soft\"\ndelta = 0.75\n").at("seed_generator");
+  EXPECT_EQ(generator.at("preset"), "soft");
+  EXPECT_EQ(generator.at("parameters").at("delta"), 0.75) << "the study is over the preset";
+  EXPECT_EQ(generator.at("train").at("epochs"), 2);
+  EXPECT_EQ(generator.at("train").at("steps"), 0) << "the preset's `epochs` is over the manifest's `steps`";
+  EXPECT_EQ(generator.at("train").at("learning_rate"), 0.5) << "from the manifest's default";
+  EXPECT_EQ(generator.at("localise").at("scales"), Json({0.5, 1.0}));
+  EXPECT_EQ(generator.at("localise").at("fusion").at(0), "relu") << "a named list is written out";
+}
+
+TEST_F(ResolveTest, TrainingDependsOnParameters) {
+  EXPECT_FALSE(adapter("").at("seed_generator").contains("train"));
+  EXPECT_FALSE(adapter("train = { epochs = 3 }\n").at("seed_generator").contains("train"))
+      << "of use under other parameters, so no mistake";
+  EXPECT_EQ(adapter("adapt = true\n").at("seed_generator").at("train").at("steps"), 50);
+}
+
+TEST_F(ResolveTest, AGeneratorSettlesParametersOfItsBackbone) {
+  EXPECT_EQ(adapter("").at("backbone").at("parameters").at("tokens"), 4);
+  EXPECT_THAT(adapter_errors("[backbone.x]\n"), HasSubstr("this key is unknown: `backbone.x`"));
+  EXPECT_THAT(adapter_errors("").append(errors_of(
+                  "", {"backbone.method=toy.transformer", "backbone.tokens=2", "seed_generator.method=toy.adapter"})),
+              AllOf(HasSubstr("the seed generator needs another `backbone.tokens`"), HasSubstr("accepted: `4`")));
+  EXPECT_THAT(errors_of("", {"seed_generator.method=toy.adapter"}),
+              AllOf(HasSubstr("`small_cnn` cannot serve this seed generator: it has no parameter `tokens`"),
+                    HasSubstr("this backbone lacks what `toy.adapter` needs: `attention`")));
+}
+
+TEST_F(ResolveTest, SlotsAreFilledByDefaultOrByTheStudy) {
+  const Json by_default = adapter("").at("seed_generator").at("uses");
+  EXPECT_EQ(by_default.at("label_refiner").at("method"), "pamr");
+  EXPECT_FALSE(by_default.contains("second_backbone"));
+  const Json filled = adapter(
+                          "uses.label_refiner = { method = \"toy.crf\", width = 2 }\n"
+                          "uses.second_backbone = { method = \"small_cnn\" }\n")
+                          .at("seed_generator")
+                          .at("uses");
+  EXPECT_EQ(filled.at("label_refiner").at("parameters").at("width"), 2.0);
+  EXPECT_EQ(filled.at("second_backbone").at("kind"), "backbone");
+  EXPECT_THAT(
+      adapter_errors("uses.label_refinr = { method = \"pamr\" }\nuses.second_backbone = { method = \"pamr\" }\n"),
+      AllOf(HasSubstr("this key is unknown: `seed_generator.uses.label_refinr`"),
+            HasSubstr("unknown backbone `pamr`")));
+}
+
+TEST_F(ResolveTest, FilesAreFoundAndNamed) {
+  folder_.write("model.bin", "");
+  const std::string entry = "[[refiner]]\nmethod = \"toy.watershed\"\n";
+  const Json refiner = only_cell(entry + "model = \"model.bin\"\n").at("refiners").at(0);
+  EXPECT_EQ(refiner.at("files"), (Json{{"model", (folder_ / "model.bin").string()}}));
+  EXPECT_EQ(refiner.at("parameters").at("model"), (folder_ / "model.bin").string());
+  EXPECT_EQ(refiner.at("parameters").at("priors"), "");
+  EXPECT_THAT(errors_of(entry), HasSubstr("`toy.watershed` needs a file: `refiner.model`"));
+  EXPECT_THAT(errors_of(entry + "model = \"mode.bin\"\n"), HasSubstr("this file does not exist"));
+}
+
+TEST_F(ResolveTest, MissingFilesAreAllowedWhereTheyAreOnlyListed) {
+  const auto file = folder_.write("study.toml", std::string(kBase) + "weights = \"none.safetensors\"\n");
+  const Study study = read_study(file, test_catalogue(), {.sets = {}, .allow_missing_files = true});
+  EXPECT_EQ(study.cells.at(0).resolved.at("seed_generator").at("files").at("weights"), (folder_ / "none.safetensors").string());
+}
+
+TEST_F(ResolveTest, RefinersHoldTheirPlaneTheirFitAndTheirLabels) {
+  const Json refiners = only_cell(R"(
+[[refiner]]
+method = "toy.walk"
+train = { epochs = 6 }
+backbone = { method = "small_cnn", width = 8 }
+keep = "file"
+[[refiner]]
+name = "crf"
+method = "toy.crf"
+preset = "wide"
+)")
+                            .at("refiners");
+  EXPECT_EQ(refiners.at(0).at("name"), "toy.walk");
+  EXPECT_EQ(refiners.at(0).at("train").at("epochs"), 6);
+  EXPECT_EQ(refiners.at(0).at("train").at("batch_size"), 4);
+  EXPECT_EQ(refiners.at(0).at("labels"), (Json{{"rule", "two_thresholds"}, {"high", 0.3}, {"low", 0.05}}));
+  EXPECT_EQ(refiners.at(0).at("backbone").at("parameters").at("width"), 8);
+  EXPECT_EQ(refiners.at(0).at("keep"), "file");
+  EXPECT_EQ(refiners.at(1).at("background"), (Json{{"rule", "power"}, {"alpha", 8.0}})) << "of its preset";
+  EXPECT_FALSE(refiners.at(1).contains("train"));
+}
+
+TEST_F(ResolveTest, APresetsPlaneGivesWayToMapsThatHaveOne) {
+  const Json refiners = only_cell(R"(
+[[refiner]]
+name = "first"
+method = "toy.crf"
+background = { rule = "threshold", value = 0.25 }
+[[refiner]]
+name = "second"
+method = "toy.crf"
+preset = "wide"
+)")
+                            .at("refiners");
+  EXPECT_FALSE(refiners.at(1).contains("background"));
+}
+
+TEST_F(ResolveTest, ChainsThatDoNotFitAreRefused) {
+  const std::string walk = "[[refiner]]\nname = \"walk\"\nmethod = \"toy.walk\"\n";
+  const std::string crf = "[[refiner]]\nname = \"crf\"\nmethod = \"toy.crf\"\n";
+  const std::string plane = "background = { rule = \"power\", alpha = 4 }\n";
+  folder_.write("model.bin", "");
+  const std::string watershed = "[[refiner]]\nname = \"labels\"\nmethod = \"toy.watershed\"\nmodel = \"model.bin\"\n";
+  const std::string argmax = "[pseudo_label]\nbackground = { rule = \"argmax\" }\n";
+  EXPECT_EQ(errors_of(walk + crf + plane + argmax), "");
+  EXPECT_EQ(errors_of(watershed + "[pseudo_label]\n"), "");
+  EXPECT_THAT(errors_of(crf),
+              HasSubstr("`toy.crf` takes maps with a background plane, and `cam` gives maps without one"));
+  EXPECT_THAT(errors_of(crf + plane + walk),
+              HasSubstr("`toy.walk` takes maps without a background plane, and `toy.crf` gives maps that hold one"));
+  EXPECT_THAT(errors_of(watershed + crf), HasSubstr("`toy.crf` takes scores, and `toy.watershed` gives labels"));
+  EXPECT_THAT(errors_of(watershed + argmax), HasSubstr("`argmax` takes score maps, and `toy.watershed` gives labels"));
+}
+
+TEST_F(ResolveTest, RulesHoldTheirNumbersOrHowTheyAreChosen) {
+  const auto rule = [&](const std::string& text) {
+    return only_cell("[pseudo_label]\nbackground = " + text + "\n").at("pseudo_label").at("background").dump();
+  };
+  EXPECT_EQ(rule("{ rule = 'threshold', value = 0.15 }"), R"({"rule":"threshold","value":0.15})");
+  EXPECT_EQ(rule("{ rule = 'power', alpha = 4 }"), R"({"rule":"power","alpha":4.0})");
+  EXPECT_EQ(rule("{ rule = 'two_thresholds', high = 0.3, low = 0.1 }"),
+            R"({"rule":"two_thresholds","high":0.3,"low":0.1})");
+  EXPECT_EQ(rule("{ rule = 'threshold', choose = { on = 'select', to = 0.5 } }"),
+            R"({"rule":"threshold","choose":{"on":"select","metric":"miou_union","from":0.0,"to":0.5,"step":0.01}})");
+  EXPECT_EQ(rule("{ rule = 'power', choose = { on = 'select' } }"),
+            R"({"rule":"power","choose":{"on":"select","metric":"miou_union","from":1.0,"to":32.0,"step":1.0}})");
+}
+
+TEST_F(ResolveTest, TheSegmenterTakesDefaultsWhereThereAreAny) {
+  const Json segmenter = only_cell(R"(
+[pseudo_label]
+background = { rule = "threshold", value = 0.2 }
+[segmenter]
+head = { method = "large_fov", preset = "toco" }
+loss = [{ method = "cross_entropy" }, { name = "again", method = "cross_entropy", weight = 0.5 }]
+)")
+                             .at("segmenter");
+  EXPECT_EQ(segmenter.at("backbone").at("method"), "small_cnn");
+  EXPECT_EQ(segmenter.at("strategy").at("method"), "supervised");
+  EXPECT_EQ(segmenter.at("head").at("parameters").at("dilation"), 5);
+  EXPECT_EQ(segmenter.at("loss").at(0).at("name"), "cross_entropy");
+  EXPECT_EQ(segmenter.at("loss").at(1).at("weight"), 0.5);
+  EXPECT_EQ(segmenter.at("train").at("batch_size"), 8) << "of the strategy's manifest";
+  EXPECT_EQ(segmenter.at("labels"), "pseudo_labels");
+}
+
+TEST_F(ResolveTest, AnUpperBoundNeedsNoSeeds) {
+  const Study study = read(R"(schema = 1
+[dataset]
+kind = "scenes"
+[backbone]
+method = "small_cnn"
+[segmenter]
+head = { method = "linear" }
+labels = "masks"
+)");
+  EXPECT_EQ(study.cells.at(0).resolved.at("score").at("targets"), Json({"predictions"}));
+}
+
+TEST_F(ResolveTest, ScoresWhatThereIs) {
+  const std::string refiners =
+      "[[refiner]]\nname = \"a\"\nmethod = \"pamr\"\n[[refiner]]\nname = \"b\"\nmethod = \"pamr\"\n";
+  const std::string labels = "[pseudo_label]\nbackground = { rule = \"threshold\", value = 0.2 }\n";
+  EXPECT_EQ(only_cell("").at("score").dump(),
+            R"({"targets":["seeds"],"roles":["measure","test"],"predictions":[],"void":"background"})");
+  EXPECT_EQ(only_cell(refiners).at("score").at("targets"), Json({"seeds", "a", "b"}));
+  EXPECT_EQ(only_cell(refiners + labels).at("score").at("targets"), Json({"seeds", "a", "pseudo_labels"}));
+}
+
+TEST_F(ResolveTest, TargetsOfOtherCellsAreLeftOut) {
+  const std::string text = R"(
+[[refiner]]
+method = "pamr"
+enabled = false
+[pseudo_label]
+background = { rule = "threshold", value = 0.2 }
+[segmenter]
+enabled = false
+head = { method = "linear" }
+[score]
+targets = ["pamr", "predictions", "seeds"]
+)";
+  const Json off = only_cell(text);
+  EXPECT_EQ(off.at("score").at("targets"), Json({"seeds"}));
+  EXPECT_FALSE(off.contains("segmenter"));
+  const Json on = only_cell(text, {"segmenter.enabled=true", "refiner.pamr.enabled=true"});
+  EXPECT_EQ(on.at("score").at("targets"), Json({"pamr", "predictions", "seeds"}));
+}
+
+TEST_F(ResolveTest, PredictionsHaveTellingNames) {
+  const Json predictions = only_cell(R"(
+[pseudo_label]
+background = { rule = "threshold", value = 0.2 }
+[segmenter]
+head = { method = "linear" }
+[score]
+predictions = [
+  {},
+  { scales = [0.5, 1.0], flip = true, refiners = [{ method = "pamr" }, { name = "crf", method = "toy.crf" }] },
+  { name = "mine", input = "long_side:64" },
+]
+)")
+                               .at("score")
+                               .at("predictions");
+  EXPECT_EQ(predictions.at(0).at("name"), "predictions");
+  EXPECT_EQ(predictions.at(1).at("name"), "predictions_ms_flip_pamr_crf");
+  EXPECT_EQ(predictions.at(1).at("refiners").at(1).at("name"), "crf");
+  EXPECT_EQ(predictions.at(2).at("name"), "mine");
+  EXPECT_THAT(
+      errors_of("[pseudo_label]\nbackground = { rule = \"threshold\", value = 0.2 }\n[segmenter]\nhead = { method = "
+                "\"linear\" }\n[score]\npredictions = [{}, {}]\n"),
+      HasSubstr("two predictions have one name: `predictions`"));
+}
+
+TEST_F(ResolveTest, GroupsAndTermsAreTyped) {
+  const Json train =
+      only_cell("train.groups.new.learning_rate_factor = 5\ntrain.terms.seg = { weight = 0.1, from = 2001 }\n")
+          .at("seed_generator")
+          .at("train");
+  EXPECT_EQ(train.at("groups").dump(), R"({"new":{"learning_rate_factor":5.0,"weight_decay_factor":1.0}})");
+  EXPECT_EQ(train.at("terms").dump(), R"({"seg":{"weight":0.1,"from":2001,"to":0}})");
+  EXPECT_THAT(errors_of("train.groups.new.rate = 5\ntrain.terms = 3\n"),
+              AllOf(HasSubstr("this key is unknown: `seed_generator.train.groups.new.rate`"),
+                    HasSubstr("`seed_generator.train.terms` has the wrong type")));
+}
+
+TEST_F(ResolveTest, WhatComesLaterSaysSo) {
+  for (const char* text :
+       {"[rounds]\ncount = 3\n", "[[source]]\nname = \"irn_cam\"\n", "weights = \"@node\"\n",
+        "train = { validate = \"select\" }\n", "[[refiner]]\nmethod = \"pamr\"\ninputs = [\"main\", \"other\"]\n",
+        "[[refiner]]\nmethod = \"toy.walk\"\nlabels = { rule = \"argmax\", refiners = [] }\n",
+        "[[refiner]]\nmethod = \"pamr\"\nbackground = { rule = \"threshold\", choose = { on = \"select\" } }\n"}) {
+    EXPECT_THAT(errors_of(text), HasSubstr("not available in this version")) << text;
+  }
+}
+
+TEST_F(ResolveTest, RejectedLibrariesAreNamedForAnUnknownMethod) {
+  EXPECT_THAT(errors_of("", {"seed_generator.method=drs"}), HasSubstr("unknown seed generator `drs`"));
+}
+
+TEST_F(ResolveTest, ErrorsStandInTheOrderOfTheFile) {
+  const std::string errors = errors_of("poolin = 1\ntrain = { epochs = 0 }\n[scor]\n");
+  EXPECT_LT(errors.find(":9:1: "), errors.find(":10:20: "));
+  EXPECT_LT(errors.find(":10:20: "), errors.find(":11:2: "));
+  EXPECT_THAT(errors, Not(HasSubstr("cells")));
+}
+
+}  // namespace
+}  // namespace seedbed::study

@@ -55,7 +55,7 @@ bool is_list_of_tables(const Node& node) {
 // A member of an array of tables goes by its name, or else by its method's.
 std::string member_name(const Node& node) {
   const std::string name = text_of(*node.table(), "name");
-  return name.empty() ? text_of(*node.table(), "method") : name;
+  return name.empty() ? name_after(text_of(*node.table(), "method")) : name;
 }
 
 Node* member_named(Array& array, std::string_view name) {
@@ -177,8 +177,9 @@ void name_refiners(Table& study) {
   if (!refiners || !is_list_of_tables(*refiners)) return;
   for (Node& each : *refiners->array()) {
     const Node* method = find(*each.table(), "method");
-    if (!find(*each.table(), "name") && method && method->text())
-      each.table()->push_back({"name", method->place, *method});
+    if (find(*each.table(), "name") || !method || !method->text()) continue;
+    const Place place = method->place;
+    each.table()->push_back({"name", place, Node{name_after(*method->text()), place}});
   }
 }
 
@@ -210,6 +211,11 @@ Table combined_sets(const std::vector<std::string>& sets, Findings& findings) {
   Table combined;
   for (std::size_t i = 0; i < sets.size(); ++i) overlay(combined, parse_assignment(sets[i], kFirst + i), findings);
   return combined;
+}
+
+std::string name_after(std::string_view method_id) {
+  const auto dot = method_id.rfind('.');
+  return std::string(dot == std::string_view::npos ? method_id : method_id.substr(dot + 1));
 }
 
 std::string expand_environment(const std::string& text, const Place& place) {

@@ -29,6 +29,9 @@ Table load_composed(const std::filesystem::path& file);
 /// The settings of all flags as one layer. Throws: UserError naming the flag.
 Table combined_sets(const std::vector<std::string>& sets, Findings& findings);
 
+/// What a node is called that has no `name`: its method's id, without the vendor.
+std::string name_after(std::string_view method_id);
+
 /// `${NAME}` replaced by the environment. Throws: UserError at `place` for a variable that is not set.
 std::string expand_environment(const std::string& text, const Place& place);
 

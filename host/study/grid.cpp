@@ -11,7 +11,7 @@ namespace seedbed::study {
 namespace {
 
 // A product of a few forgotten axes; a study of that size is split.
-constexpr std::size_t kMaximumPoints = 100'000;
+constexpr std::size_t kMaximumPoints = 20'000;
 
 struct Exclude {
   Condition when;
@@ -71,8 +71,11 @@ class Expansion {
   Expansion(Block& block, Grid& grid, Findings& findings) : block_(block), grid_(grid), findings_(findings) {}
 
   void expand() {
+    const std::size_t points_before = grid_.points.size(), exclusions_before = grid_.exclusions.size();
     expand_from(0, {});
     if (is_too_large_) {
+      grid_.points.resize(points_before);
+      grid_.exclusions.resize(exclusions_before);
       findings_.add(block_.place, "the grid has too many points",
                     "accepted: at most " + std::to_string(kMaximumPoints));
       return;
@@ -135,7 +138,8 @@ Grid expand_grid(const Node* node, Findings& findings) {
     }
     Expansion(block, grid, findings).expand();
   }
-  if (grid.points.empty()) findings.add(node->place, "the grid leaves no cell to run", "exclude less");
+  const bool all_excluded = grid.points.empty() && !grid.exclusions.empty();
+  if (all_excluded) findings.add(node->place, "the grid leaves no cell to run", "exclude less");
   return grid;
 }
 

@@ -275,7 +275,6 @@ std::vector<ParameterSpec> loader_keys() {
           texts("augment", {},
                 "In this order: `flip`, `random_scale:0.5:2`, `resize_long:320:640`, "
                 "`random_resized_crop:320`, `crop:321`, `color_jitter:0.3:0.3:0.3:0.1`."),
-          choice("labels", "given", {"given"}, "Where image labels come from."),
           choice("on_broken_image", "fail", {"fail", "skip"}, "`skip` goes on without it, and counts it.")};
 }
 

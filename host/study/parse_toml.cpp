@@ -138,7 +138,7 @@ Table parse_assignment(const std::string& assignment, std::size_t order) {
   const auto source =
       std::make_shared<Source>(Source{"--set " + assignment, std::filesystem::current_path(), order, false});
   const auto equals = assignment.find('=');
-  if (equals == std::string::npos || assignment.find_first_of("#\n") < equals) {
+  if (equals == std::string::npos || assignment.find('#') < equals || assignment.find('\n') != std::string::npos) {
     throw UserError(source->name, "a setting is a key and a value", "accepted: `--set seed_generator.delta=0.5`");
   }
   const std::string value = assignment.substr(equals + 1);

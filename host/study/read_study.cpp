@@ -31,11 +31,14 @@ class StudyTables {
 
  private:
   void read_schema() {
-    if (!root_.has("schema")) {
+    const Node* schema = root_.node("schema");
+    if (!schema) {
       findings_.add(root_.place(), "a study names the version of its grammar",
                     "accepted: `schema = 1`, as its first line");
+    } else if (const auto* version = std::get_if<std::int64_t>(&schema->value); !version || *version != 1) {
+      findings_.add(schema->place, "this version of the grammar is not known: `" + to_toml(*schema) + "`",
+                    "accepted: `schema = 1`; a newer Seedbed may know others");
     }
-    root_.value(host_table("").keys.front());
   }
 
   void refuse_later_tables() {
@@ -86,6 +89,15 @@ void check_report_axes(const Table& composed, const Study& study, Findings& find
   }
 }
 
+// What a cell computes: a preset that sets nothing new is the same as none.
+Json without_preset_names(Json json) {
+  if (json.is_object()) json.erase("preset");
+  for (Json& below : json) {
+    if (below.is_structured()) below = without_preset_names(std::move(below));
+  }
+  return json;
+}
+
 // Resolves each point; points with equal configurations are one cell.
 void resolve_cells(const Table& composed, const Table& sets, Grid& grid, const CellResolver& resolver,
                    const Place& place, Study& study, Findings& findings) {
@@ -96,7 +108,7 @@ void resolve_cells(const Table& composed, const Table& sets, Grid& grid, const C
     overlay(cell, point.settings, findings);
     overlay(cell, sets, findings);
     Json resolved = resolver.resolve(cell, place);
-    const auto [found, is_new] = known.try_emplace(resolved.dump(), study.cells.size());
+    const auto [found, is_new] = known.try_emplace(without_preset_names(resolved).dump(), study.cells.size());
     if (is_new) {
       study.cells.push_back({std::move(point.levels), {}, std::move(resolved)});
       continue;

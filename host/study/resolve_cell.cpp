@@ -171,7 +171,8 @@ Json read_execution(const Node* given, Findings& findings) {
 
 Json CellResolver::resolve(const Table& cell, const Place& place) const {
   TableReader root(cell, place, "", findings_);
-  for (const char* key : {"schema", "study", "grid", "report", "source", "rounds"}) root.node(key);
+  for (const char* key : {"schema", "study", "grid", "report"}) root.node(key);
+  for (const char* key : {"source", "rounds"}) root.leave(key);
   const Node* dataset = root.table("dataset");
   if (!root.has("dataset")) {
     findings_.add(place, "a study needs a data set",

@@ -3,6 +3,7 @@
 #include <cctype>
 #include <utility>
 
+#include "study/compose.hpp"
 #include "study/host_tables.hpp"
 #include "study/resolve_parts.hpp"
 #include "study/resolve_tables.hpp"
@@ -42,7 +43,7 @@ void RefinerReading::read(Scorable& scorable, Json& refiners) {
   const HostTable& form = host_table("refiner");
   const auto choice = context_.methods.read(reader_, MethodKind::refiner);
   Json own = filled(form.keys, reader_.values(form.keys));
-  if (own.at("name") == "" && choice) own["name"] = choice->manifest->id;
+  if (own.at("name") == "" && choice) own["name"] = name_after(choice->manifest->id);
   const std::string name = own.at("name");
   const bool enabled = own.at("enabled");
   if (!name.empty()) {
@@ -65,7 +66,6 @@ void RefinerReading::read(Scorable& scorable, Json& refiners) {
 
 void RefinerReading::check_name(const std::string& name, const Scorable& scorable) {
   const Place place = reader_.place_of("name");
-  // A method's id may hold a dot; keys and targets may not.
   if (!is_name(name)) {
     context_.findings.add(place, "a refiner cannot be called `" + name + "`", "accepted: letters, digits, `_` and `-`");
   } else if (std::ranges::find(kTakenNames, name) != kTakenNames.end()) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "study/compose.hpp"
 #include "study/host_tables.hpp"
 #include "study/resolve_parts.hpp"
 #include "study/resolve_tables.hpp"
@@ -198,7 +199,7 @@ Json ScoreReading::read_refiners(TableReader& prediction) {
                     "a trained refiner on predictions is not available in this version: `" + choice->manifest->id + "`",
                     "accepted: a refiner without training");
     }
-    refiner["name"] = name ? std::get<std::string>(*name) : choice->manifest->id;
+    refiner["name"] = name ? std::get<std::string>(*name) : name_after(choice->manifest->id);
     refiners.push_back(std::move(refiner));
     reader.finish();
   }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "study/compose.hpp"
 #include "study/host_tables.hpp"
 #include "study/resolve_parts.hpp"
 #include "study/resolve_tables.hpp"
@@ -20,7 +21,7 @@ Json read_loss(const Node& node, std::size_t index, const CellContext& context, 
   const auto choice = context.methods.read(reader, MethodKind::loss);
   if (!choice) return {};
   Json own = filled(form.keys, reader.values(form.keys));
-  if (own.at("name") == "") own["name"] = choice->manifest->id;
+  if (own.at("name") == "") own["name"] = name_after(choice->manifest->id);
   if (std::ranges::find(names, own.at("name").get<std::string>()) != names.end()) {
     context.findings.add(node.place, "two losses are called `" + own.at("name").get<std::string>() + "`",
                          "accepted: `name`, another for each");

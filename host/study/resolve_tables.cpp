@@ -187,7 +187,8 @@ Json read_train(const std::vector<const MethodChoice*>& choices, const Node* giv
   Json train = filled(form.keys, reader.values(form.keys));
   train["groups"] = read_named_tables(reader, "groups", host_table("group"));
   train["terms"] = read_named_tables(reader, "terms", host_table("term"));
-  if (reader.node("validate")) {
+  reader.leave("validate");
+  if (reader.has("validate")) {
     findings.add(reader.place_of("validate"), "scores while training are not available in this version",
                  "leave out `validate`");
   }
@@ -227,11 +228,13 @@ std::optional<Json> read_rule(const Table& table, const Place& place, const std:
     if (auto chosen = read_choose(*choose, reader.path_of("choose"), form->rule, roles, findings))
       rule["choose"] = *chosen;
   }
-  if (use == RuleUse::training_labels && reader.node("refiners")) {
+  if (use == RuleUse::training_labels) reader.leave("refiners");
+  if (use == RuleUse::training_labels && reader.has("refiners")) {
     findings.add(reader.place_of("refiners"), "refined labels of a trained refiner are not available in this version",
                  "leave out `refiners`");
   }
-  if (form->may_choose && use == RuleUse::plane && reader.node("choose")) {
+  if (use == RuleUse::plane) reader.leave("choose");
+  if (use == RuleUse::plane && reader.has("choose")) {
     findings.add(reader.place_of("choose"),
                  "a number chosen for a refiner's background is not available in this version",
                  "accepted: `" + form->numbers.front() + "`");

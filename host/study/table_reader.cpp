@@ -1,6 +1,7 @@
 #include "study/table_reader.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace seedbed::study {
@@ -133,11 +134,12 @@ const Array* TableReader::tables(std::string_view key) {
 
 void TableReader::finish() {
   for (const Member& member : table_) {
-    if (std::ranges::find(asked_, member.name) != asked_.end()) continue;
-    std::vector<std::string> legal = asked_;
-    std::ranges::sort(legal);
-    const auto repeated = std::ranges::unique(legal);
-    legal.erase(repeated.begin(), repeated.end());
+    const auto holds = [&](const std::vector<std::string>& keys) {
+      return std::ranges::find(keys, member.name) != keys.end();
+    };
+    if (holds(asked_) || holds(left_)) continue;
+    const std::set<std::string> distinct(asked_.begin(), asked_.end());
+    const std::vector<std::string> legal(distinct.begin(), distinct.end());
     findings_.add(member.place, "this key is unknown: `" + path_of(member.name) + "`", hint_for(member.name, legal));
   }
 }

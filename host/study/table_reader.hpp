@@ -48,6 +48,9 @@ class TableReader {
   /// A member that must be an array of tables.
   const Array* tables(std::string_view key);
 
+  /// A member that is read elsewhere, or told of elsewhere: not wrong, and not offered.
+  void leave(std::string_view key) { left_.emplace_back(key); }
+
   /// Finds every member wrong that was not asked for.
   void finish();
 
@@ -69,6 +72,7 @@ class TableReader {
   std::string path_;
   Findings& findings_;
   std::vector<std::string> asked_;
+  std::vector<std::string> left_;
 };
 
 }  // namespace seedbed::study

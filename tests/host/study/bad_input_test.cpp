@@ -33,13 +33,13 @@ TEST_F(BadInput, TheQuickstartItselfIsFine) { EXPECT_GE(read(quickstart()).cells
 
 TEST_F(BadInput, CutShortAnywhere) {
   const std::string whole = quickstart();
-  for (std::size_t length = 0; length < whole.size(); length += 7) expect_study_or_words(whole.substr(0, length));
+  for (std::size_t length = 0; length < whole.size(); length += 23) expect_study_or_words(whole.substr(0, length));
 }
 
 TEST_F(BadInput, BytesFlippedAnywhere) {
   const std::string whole = quickstart();
   std::mt19937 random(1);
-  for (int i = 0; i < 400; ++i) {
+  for (int i = 0; i < 150; ++i) {
     std::string text = whole;
     for (int flips = 0; flips < 1 + i % 8; ++flips) text[random() % text.size()] = static_cast<char>(random() % 256);
     expect_study_or_words(text);
@@ -56,7 +56,7 @@ TEST_F(BadInput, LinesSwappedAndRepeated) {
     }
   }
   std::mt19937 random(2);
-  for (int i = 0; i < 300; ++i) {
+  for (int i = 0; i < 100; ++i) {
     std::vector<std::string> changed = lines;
     std::swap(changed[random() % changed.size()], changed[random() % changed.size()]);
     changed.insert(changed.begin() + static_cast<std::ptrdiff_t>(random() % changed.size()),

@@ -4,8 +4,8 @@
 
 #include <gmock/gmock.h>
 
-#include "study/parse_toml.hpp"
 #include "seedbed/error.hpp"
+#include "study/parse_toml.hpp"
 #include "study_fixture.hpp"
 
 namespace seedbed::study {
@@ -127,7 +127,8 @@ TEST_F(Extends, PathsStartFromTheFileThatNamesThem) {
   folder_.write("presets/w.safetensors", "");
   folder_.write("presets/b.toml", "[backbone]\nweights = \"w.safetensors\"\n");
   const Study study = read("extends = \"presets/b.toml\"\n" + std::string(kBase));
-  EXPECT_EQ(study.cells.at(0).resolved.at("backbone").at("files").at("weights"), (folder_ / "presets/w.safetensors").string());
+  EXPECT_EQ(study.cells.at(0).resolved.at("backbone").at("files").at("weights"),
+            (folder_ / "presets/w.safetensors").string());
 }
 
 TEST_F(Extends, MistakesAreToldWhereTheyStand) {

@@ -119,7 +119,8 @@ std::vector<std::string> read_purposes(const store::Store& store, std::int64_t s
 }  // namespace
 
 Material read_material(const store::Store& store, const ChosenStudy& study, const std::string& class_name) {
-  Material material{study, read_means(store, study.id, class_name), {}, read_purposes(store, study.id), 0};
+  Material material{study, read_means(store, study.id, class_name), {}, {}, read_purposes(store, study.id), 0};
+  for (const Mean& mean : material.means) material.answered.insert(mean.purpose);
   read_levels(store, study.id, material.points);
   read_absences(store, study.id, material.points);
   read_ledger(store, study.id, material.points);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ struct Material {
   ChosenStudy study;
   std::vector<Mean> means;  ///< of one class, or of totals
   std::map<std::int64_t, Point> points;
+  std::set<std::string> answered;     ///< purposes that have numbers
   std::vector<std::string> purposes;  ///< in the order of the plan
   std::int64_t num_environments = 0;  ///< that made its numbers
 };

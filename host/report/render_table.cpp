@@ -50,7 +50,7 @@ class SheetBuilder {
   Sheet build() {
     sheet_.title = fmt::format("Study {}, plan {}", table_.study, table_.plan_digest.substr(0, 12));
     add_headings();
-    add_shown();
+    find_common_shown();
     for (const TableRow& row : table_.rows) add_row(row);
     sheet_.notes.insert(sheet_.notes.end(), oracles_.begin(), oracles_.end());
     sheet_.notes.insert(sheet_.notes.end(), letters_.begin(), letters_.end());
@@ -69,10 +69,12 @@ class SheetBuilder {
     for (const TableColumn& column : table_.columns) sheet_.headings.push_back({column.heading(), true});
   }
 
-  void add_shown() {
-    const auto differs = [&](const TableRow& row) { return row.shown != table_.rows.front().shown; };
+  void find_common_shown() {
+    const auto differs = [&](const TableRow& row) {
+      return row.shown.size() != 1 || row.shown != table_.rows.front().shown;
+    };
     if (!table_.rows.empty() && std::none_of(table_.rows.begin(), table_.rows.end(), differs)) {
-      common_shown_ = table_.rows.front().shown;
+      common_shown_ = table_.rows.front().shown.front();
     }
   }
 
@@ -80,7 +82,9 @@ class SheetBuilder {
     auto& entries = sheet_.rows.emplace_back();
     for (const std::string& label : row.labels) entries.push_back({label.empty() ? "–" : label, {}, {}});
     if (table_.axes.empty()) entries.push_back({std::to_string(row.point), {}, {}});
-    if (common_shown_.empty() && !row.shown.empty()) entries.front().marks.push_back(letter(row.shown));
+    if (common_shown_.empty()) {
+      for (const std::string& shown : row.shown) entries.front().marks.push_back(letter(shown));
+    }
     for (const std::string& remark : row.remarks) entries.front().marks.push_back(letter(remark));
     if (several_limits_) entries.push_back({limit_words(row.images_limit), {}, {}});
     for (std::size_t c = 0; c < row.places.size(); ++c) entries.push_back(entry(row.places[c], table_.columns[c]));

@@ -190,12 +190,15 @@ class ColumnOrder {
   std::vector<Labels> across_;
 };
 
-// Scores of which nothing has come yet: a column of reasons. The purpose is all that is known of it.
-std::vector<Mean> awaited(const Material& material, const TableOptions& options) {
+// Scores of which nothing has come yet anywhere: a column of reasons. The purpose is all that is known of it.
+std::vector<Mean> awaited(const std::vector<Material>& materials, const Material& material,
+                          const TableOptions& options) {
   std::vector<Mean> means;
   if (!options.targets.empty() || !options.roles.empty()) return means;
   for (const auto& [number, point] : material.points) {
     for (const auto& [purpose, reasons] : point.absent) {
+      const auto answers = [&name = purpose](const Material& other) { return other.answered.contains(name); };
+      if (std::any_of(materials.begin(), materials.end(), answers)) continue;
       Mean mean;
       mean.point = number;
       mean.purpose = purpose;
@@ -226,7 +229,6 @@ class TableBuilder {
  private:
   void make_columns() {
     std::map<ColumnOrder::Key, TableColumn> columns;
-    std::set<std::string> purposes;
     const auto add = [&](const Mean& mean, const Point& point) {
       TableColumn column{mean.target, mean.metric, mean.role, mean.rule, mean.unit, mean.purpose, {}, {}, {}, {}};
       column.as_percent = mean.unit == "1" && mean.stage_type != "fit";
@@ -236,15 +238,8 @@ class TableBuilder {
       columns.try_emplace(order_.key(mean, point), std::move(column));
     };
     for (const Material& material : materials_) {
-      for (const Mean& mean : material.means) {
-        add(mean, material.points.at(mean.point));
-        purposes.insert(mean.purpose);
-      }
-    }
-    for (const Material& material : materials_) {
-      for (const Mean& mean : awaited(material, options_)) {
-        if (!purposes.contains(mean.purpose)) add(mean, material.points.at(mean.point));
-      }
+      for (const Mean& mean : material.means) add(mean, material.points.at(mean.point));
+      for (const Mean& mean : awaited(materials_, material, options_)) add(mean, material.points.at(mean.point));
     }
     for (auto& [key, column] : columns) {
       keys_.push_back(key);
@@ -289,9 +284,9 @@ class TableBuilder {
       auto row = std::find_if(table_.rows.begin() + static_cast<std::ptrdiff_t>(first), table_.rows.end(), takes);
       if (row == table_.rows.end()) {
         row = table_.rows.insert(
-            row,
-            {number, material.study.images_limit, labels, std::vector<Place>(table_.columns.size()), point.shown, {}});
+            row, {number, material.study.images_limit, labels, std::vector<Place>(table_.columns.size()), {}, {}});
       }
+      if (!point.shown.empty()) add_name(row->shown, point.shown);
       for (auto& [column, place] : places) row->places[column] = std::move(place);
       for (const Point::Levels& levels : point.folded) {
         Names words;

@@ -58,7 +58,7 @@ struct TableRow {
   std::int64_t images_limit = 0;
   std::vector<std::string> labels;   ///< one an axis; "" where the axis does not apply
   std::vector<Place> places;         ///< one a column
-  std::string shown;                 ///< what its methods were shown, from the ledger
+  std::vector<std::string> shown;    ///< what its methods were shown, from the ledger; several where axes stand across
   std::vector<std::string> remarks;  ///< further footnotes: folded grid points, unsteady stages
 };
 

@@ -113,6 +113,26 @@ TEST_F(SeedsTable, AxesMayStandAcross) {
   EXPECT_EQ(across.rows[0].places[1].number->rank, 1);
 }
 
+TEST_F(SeedsTable, RowsTellWhatEachOfTheirPointsWasShown) {
+  fill(*store_);
+  TableOptions options;
+  options.columns = {"method"};
+  const Table across = table(options);
+  ASSERT_EQ(across.rows.size(), 2u);
+  EXPECT_EQ(across.rows[0].shown.size(), 2u) << "CAM trains, GRID does not";
+  EXPECT_THAT(text(options), AllOf(Not(HasSubstr("every row")), HasSubstr("[a][b]")));
+}
+
+TEST_F(SeedsTable, AwaitedScoresAddNoColumnWhereOthersWereAskedFor) {
+  const SmallStudy small = small_study();
+  record(small);
+  finish_all_but(small, {"score-grid"});
+  TableOptions options;
+  options.metrics = {"pixel_accuracy"};
+  EXPECT_EQ(table(options).columns.size(), 1u);
+  EXPECT_EQ(table(options).rows[2].places[0].missing, "planned");
+}
+
 TEST_F(SeedsTable, AxesThatStandNowhereAreAdded) {
   fill(*store_);
   TableOptions options;

@@ -68,12 +68,12 @@ bool is_product(std::string_view input_name) { return input_name != "checkpoint"
 
 class Group {
  public:
-  Group(const protocol::GroupRequest& request, plugin::Registry& registry, GroupObserver& observer)
+  Group(const protocol::GroupRequest& request, Session& session, GroupObserver& observer)
       : request_(request),
-        registry_(registry),
+        registry_(session.registry()),
         observer_(observer),
         services_(device_from(request.device), observer),
-        content_(std::make_shared<images::DecodedContent>(dataset::Dataset::open(request.dataset))) {}
+        content_(session.content(request.dataset)) {}
 
   void run() {
     const bool fits = std::any_of(request_.stages.begin(), request_.stages.end(), [](const auto& spec) { return spec.type == protocol::StageType::fit; });
@@ -297,9 +297,18 @@ void Group::stream() {
 
 }  // namespace
 
-void run_group(const protocol::GroupRequest& request, plugin::Registry& registry, GroupObserver& observer) {
+std::shared_ptr<images::DecodedContent> Session::content(const protocol::Json& dataset) {
+  const std::string table = dataset.dump();
+  if (!content_ || table != table_) {
+    content_ = std::make_shared<images::DecodedContent>(dataset::Dataset::open(dataset));
+    table_ = table;
+  }
+  return content_;
+}
+
+void run_group(const protocol::GroupRequest& request, Session& session, GroupObserver& observer) {
   const c10::NoGradGuard no_gradients;
-  Group(request, registry, observer).run();
+  Group(request, session, observer).run();
 }
 
 }  // namespace seedbed::stages

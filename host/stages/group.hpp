@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <string_view>
 
+#include "images/decoded_content.hpp"
 #include "plugin/registry.hpp"
 #include "protocol/stage.hpp"
 #include "seedbed/run_context.hpp"
@@ -21,8 +24,22 @@ class GroupObserver {
   virtual void stage_over(protocol::StageResult result) = 0;
 };
 
+/// What a process keeps from one group to the next: plugins, and the data set with its latest images.
+class Session {
+ public:
+  plugin::Registry& registry() { return registry_; }
+
+  /// The content of the data set that a resolved table describes; opened anew where the table is another.
+  std::shared_ptr<images::DecodedContent> content(const protocol::Json& dataset);
+
+ private:
+  plugin::Registry registry_;
+  std::string table_;
+  std::shared_ptr<images::DecodedContent> content_;
+};
+
 /// Runs the stages of a group as README.md says. What goes wrong in a stage becomes its result.
 /// Throws: UserError where the data set or device cannot be had, for all stages at once.
-void run_group(const protocol::GroupRequest& request, plugin::Registry& registry, GroupObserver& observer);
+void run_group(const protocol::GroupRequest& request, Session& session, GroupObserver& observer);
 
 }  // namespace seedbed::stages

@@ -6,7 +6,6 @@
 
 #include "protocol/artefact_paths.hpp"
 #include "stages/failure.hpp"
-#include "stages/group.hpp"
 #include "worker/environment.hpp"
 #include "worker/log.hpp"
 #include "worker/process_setup.hpp"
@@ -61,7 +60,7 @@ class AttemptObserver : public stages::GroupObserver {
 
 }  // namespace
 
-bool run_attempt(const protocol::GroupRequest& request, plugin::Registry& registry, const Send& send,
+bool run_attempt(const protocol::GroupRequest& request, stages::Session& session, const Send& send,
                  const std::atomic<bool>& cancelled) {
   const LogRedirection log(request.log_file);
   set_threads(request.threads);
@@ -70,7 +69,7 @@ bool run_attempt(const protocol::GroupRequest& request, plugin::Registry& regist
   write_log(LogLevel::info, "group " + request.group);
   AttemptObserver observer(request, send, cancelled);
   try {
-    stages::run_group(request, registry, observer);
+    stages::run_group(request, session, observer);
     send({{"kind", "group_done"}});
   } catch (...) {
     const stages::Failure failure = stages::describe_failure(std::current_exception(), request.group);
@@ -78,6 +77,7 @@ bool run_attempt(const protocol::GroupRequest& request, plugin::Registry& regist
     send({{"kind", "failed"}, {"cause", name_of(failure.cause)}, {"message", failure.message}, {"hint", failure.hint}});
   }
   limit_memory(0);
+  return_freed_memory();
   return !observer.device_lost;
 }
 

@@ -9,7 +9,6 @@
 
 #include <fcntl.h>
 
-#include "plugin/registry.hpp"
 #include "protocol/channel.hpp"
 #include "seedbed/error.hpp"
 #include "stages/failure.hpp"
@@ -50,9 +49,9 @@ int run_group_file(const std::string& file) {
     if (message.contains("result") && message.at("result").at("state") != "done") failed = true;
     std::cout << message.dump(1) << "\n";
   };
-  plugin::Registry registry;
+  stages::Session session;
   const std::atomic<bool> never_cancelled{false};
-  run_attempt(request, registry, print, never_cancelled);
+  run_attempt(request, session, print, never_cancelled);
   return failed ? kFailedStatus : 0;
 }
 

@@ -30,6 +30,8 @@ void keep_freed_memory() {
   ::mallopt(M_TOP_PAD, kTopPadBytes);
 }
 
+void return_freed_memory() { ::malloc_trim(0); }
+
 void set_threads(std::int64_t threads) {
   static const bool once = [] {
     at::set_num_interop_threads(1);

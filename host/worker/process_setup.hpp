@@ -11,6 +11,9 @@ bool die_with_parent();
 /// Keeps freed memory mapped: returning it to the system costs a page fault at each reuse, a fifth of inference time.
 void keep_freed_memory();
 
+/// Gives back what keep_freed_memory() kept: between groups, which may differ widely in size.
+void return_freed_memory();
+
 /// The one place where threads are budgeted: LibTorch, OpenMP and OpenCV. Between-operator threads are set on the first
 /// call and stay 1. Requires: called on the thread that computes.
 void set_threads(std::int64_t threads);

@@ -111,16 +111,16 @@ int serve() {
   // Neither ends before the process: the reader thread uses both.
   static protocol::Channel channel(protocol::kWorkerDescriptor);
   static Orders orders(channel);
-  plugin::Registry registry;
+  stages::Session session;
   const Send send = [](const Json& message) { channel.send(message); };
   send({{"kind", "hello"}, {"version", protocol::kProtocolVersion}, {"pid", ::getpid()}, {"environment", environment()}});
   while (const std::optional<Json> message = orders.next()) {
     const std::string kind = message->value("kind", "");
     if (kind == "ask") {
-      answer_ask(*message, registry, send);
+      answer_ask(*message, session.registry(), send);
     } else if (kind == "run") {
       const auto request = group_request(*message, send);
-      if (request && !run_attempt(*request, registry, send, orders.cancelled)) return 1;
+      if (request && !run_attempt(*request, session, send, orders.cancelled)) return 1;
     } else {
       write_log(LogLevel::warning, "a message of an unknown kind was left aside: " + kind);
     }

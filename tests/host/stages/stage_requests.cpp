@@ -154,8 +154,8 @@ const protocol::StageResult& Recorder::of(const StageSpec& spec) const {
 }
 
 Recorder run(const GroupRequest& request, Recorder recorder) {
-  plugin::Registry registry;
-  run_group(request, registry, recorder);
+  Session session;
+  run_group(request, session, recorder);
   return recorder;
 }
 

@@ -90,7 +90,7 @@ SeedResult Cam::generate(const SeedRequest& request) {
   const at::Tensor features_ndhw = features(request.images_nchw, request.run);
   const at::Tensor bias = parameters_.map_bias ? classifier_->bias : at::Tensor();
   SeedResult result;
-  result.maps.scores_nphw = class_maps(standardised(features_ndhw), bias);
+  result.maps.scores_nphw = class_maps(standardised(features_ndhw), bias).contiguous();
   result.maps.planes = foreground_planes(classifier_->options.out_channels);
   for (const View& view : request.views) result.maps.covered.push_back(view.covered);
   if (request.logits_wanted) result.logits_nc = logits(features_ndhw, *request.run);

@@ -51,7 +51,7 @@ HeadResult Supervised::head_result(const NamedTensors& taps, const at::Tensor& i
 }
 
 at::Tensor Supervised::predict(const at::Tensor& images_nchw, RunContext& run) {
-  return head_result(backbone_.taps(images_nchw, head_taps_, &run), images_nchw, &run).logits_nkhw;
+  return head_result(backbone_.taps(images_nchw, head_taps_, &run), images_nchw, &run).logits_nkhw.contiguous();
 }
 
 std::vector<ParameterGroup> Supervised::parameter_groups() {

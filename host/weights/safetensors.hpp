@@ -11,9 +11,9 @@
 
 #include <ATen/core/Tensor.h>
 
-namespace seedbed::weights {
+#include "weights/byte_block.hpp"
 
-class MappedFile;
+namespace seedbed::weights {
 
 using Metadata = std::map<std::string, std::string, std::less<>>;
 
@@ -55,12 +55,16 @@ class SafetensorsFile {
   /// Half and bfloat16 widened to float32; other types as tensor().
   at::Tensor widened(std::string_view name) const;
 
+  /// Gives the memory of a tensor back that has been copied; it is read from the file again when wanted. Not for one
+  /// that was written to.
+  void release(std::string_view name) const;
+
  private:
   SafetensorsFile() = default;
   const TensorEntry& entry(std::string_view name) const;
 
   std::filesystem::path path_;
-  std::shared_ptr<MappedFile> mapping_;
+  ByteBlock bytes_;
   std::uint64_t data_begin_ = 0;
   std::vector<TensorEntry> entries_;
   std::map<std::string, std::size_t, std::less<>> index_;
@@ -68,6 +72,7 @@ class SafetensorsFile {
 };
 
 using OrderedTensors = std::vector<std::pair<std::string, at::Tensor>>;
+
 /// Writes the tensors (any device, any layout) under a temporary name, syncs, renames into place. The header keeps the
 /// given order; in the data larger element types come first, so that every tensor is aligned. Equal input gives equal
 /// bytes.

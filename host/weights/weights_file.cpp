@@ -97,7 +97,10 @@ WeightsFile read_safetensors(const std::filesystem::path& file, bool widen) {
   WeightsFile result;
   result.format = WeightsFormat::safetensors;
   for (const TensorEntry& entry : opened->entries()) {
-    result.tensors.emplace_back(entry.name, widen ? opened->widened(entry.name) : opened->tensor(entry.name));
+    at::Tensor stored = opened->tensor(entry.name);
+    const bool copied = widen && is_half(stored.scalar_type());
+    result.tensors.emplace_back(entry.name, copied ? widened(stored) : std::move(stored));
+    if (copied) opened->release(entry.name);
   }
   return result;
 }

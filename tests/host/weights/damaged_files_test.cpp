@@ -1,16 +1,15 @@
+#include <algorithm>
 #include <cstdint>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <vector>
 
-#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
 #include "host/weights/fixture_values.hpp"
-#include "host/weights/memory_file.hpp"
+#include "host/weights/read_all.hpp"
 #include "seedbed/error.hpp"
-#include "weights/weights_file.hpp"
 
 // Every fixture cut short, with bits flipped, with pieces of other fixtures in it: reading gives tensors or a UserError,
 // and nothing else. The same damage each time; tests/fuzz looks for more.
@@ -31,14 +30,9 @@ std::vector<std::string> all_fixtures() {
   return contents;
 }
 
-// Reads, and touches every value, so that a tensor beyond its memory is noticed.
-void read_all(const std::string& content) {
-  const MemoryFile file(content);
+void expect_read_or_refused(const std::string& content) {
   try {
-    double sum = 0;
-    for (const auto& [name, tensor] : read_weights_file(file.path(), {.set = {}, .widen = true}).tensors) {
-      sum += at::view_as_real(tensor.to(at::kComplexDouble)).sum().item<double>();
-    }
+    read_all(content);
   } catch (const UserError& error) {
     ASSERT_FALSE(error.message().empty());
     ASSERT_LT(error.message().size(), 2000U);
@@ -87,13 +81,13 @@ std::string damaged(std::string content, const std::vector<std::string>& others,
 }
 
 TEST(DamagedFiles, EveryFixtureIsReadOrRefused) {
-  for (const std::string& content : all_fixtures()) read_all(content);
+  for (const std::string& content : all_fixtures()) expect_read_or_refused(content);
 }
 
 TEST(DamagedFiles, CutShortAnywhere) {
   for (const std::string& content : all_fixtures()) {
     const std::size_t step = content.size() / 60 + 1;
-    for (std::size_t size = 0; size < content.size(); size += step) read_all(content.substr(0, size));
+    for (std::size_t size = 0; size < content.size(); size += step) expect_read_or_refused(content.substr(0, size));
   }
 }
 
@@ -102,7 +96,7 @@ TEST(DamagedFiles, DamagedAnywhere) {
   Numbers numbers;
   for (int round = 0; round < 200; ++round) {
     for (const std::string& content : fixtures) {
-      read_all(damaged(content, fixtures, numbers));
+      expect_read_or_refused(damaged(content, fixtures, numbers));
       if (::testing::Test::HasFatalFailure()) return;
     }
   }

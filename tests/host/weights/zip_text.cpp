@@ -5,6 +5,8 @@
 namespace seedbed::weights::testing {
 namespace {
 
+constexpr std::size_t kLocalHeaderBytes = 30;
+
 template <typename T>
 std::string bytes_of(T number) {
   return {reinterpret_cast<const char*>(&number), sizeof number};
@@ -16,12 +18,17 @@ std::uint32_t checksum_of(const std::string& content) {
 }
 
 // What local header and directory entry share: from the flags to the lengths.
-std::string shared_part(const ZipText& member, const std::string& name) {
+std::string shared_part(const ZipText& member, const std::string& name, std::uint16_t extra_bytes) {
   const auto size = static_cast<std::uint32_t>(member.content.size());
   return bytes_of(member.flags) + bytes_of(member.method) + std::string(4, '\0') +
          bytes_of(member.checksum.value_or(checksum_of(member.content))) +
          bytes_of(member.compressed_bytes.value_or(size)) + bytes_of(member.num_bytes.value_or(size)) +
-         bytes_of(static_cast<std::uint16_t>(name.size())) + std::string(2, '\0');
+         bytes_of(static_cast<std::uint16_t>(name.size())) + bytes_of(extra_bytes);
+}
+
+std::uint16_t padding_of(const ZipText& member, std::size_t data_offset) {
+  constexpr std::size_t kAlignment = 64;
+  return member.aligned ? static_cast<std::uint16_t>((kAlignment - data_offset % kAlignment) % kAlignment) : 0;
 }
 
 }  // namespace
@@ -32,8 +39,10 @@ std::string zip_of(const std::vector<ZipText>& members) {
   for (const ZipText& member : members) {
     const auto offset = static_cast<std::uint32_t>(archive.size());
     const std::string local_name = member.local_name.value_or(member.name);
-    archive += "PK\x03\x04" + std::string("\x14\0", 2) + shared_part(member, local_name) + local_name + member.content;
-    directory += "PK\x01\x02" + std::string("\x14\0\x14\0", 4) + shared_part(member, member.name) +
+    const std::uint16_t padding = padding_of(member, archive.size() + kLocalHeaderBytes + local_name.size());
+    archive += "PK\x03\x04" + std::string("\x14\0", 2) + shared_part(member, local_name, padding) + local_name +
+               std::string(padding, '\0') + member.content;
+    directory += "PK\x01\x02" + std::string("\x14\0\x14\0", 4) + shared_part(member, member.name, 0) +
                  std::string(10, '\0') + bytes_of(member.header_offset.value_or(offset)) + member.name;
   }
   const auto count = static_cast<std::uint16_t>(members.size());

@@ -19,6 +19,7 @@ struct ZipText {
   std::optional<std::uint32_t> header_offset = {};
   std::optional<std::uint32_t> checksum = {};
   std::optional<std::string> local_name = {};
+  bool aligned = false;  // data at a multiple of 64, as PyTorch pads it
 };
 
 /// The archive of these members, stored one after the other.

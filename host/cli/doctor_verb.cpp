@@ -114,6 +114,7 @@ void examine(Session& session, const StudyFlags& flags) {
 void add_doctor_verb(CLI::App& app, const std::shared_ptr<Session>& session) {
   CLI::App* verb = app.add_subcommand("doctor", "Say whether the worker starts, and which files a study needs");
   const auto flags = std::make_shared<StudyFlags>();
+  flags->allow_missing_files = true;
   verb->add_option("study", flags->file, "Study file (TOML)");
   verb->add_option("--set", flags->sets, "key=value, over everything else; may be repeated")
       ->allow_extra_args(false)

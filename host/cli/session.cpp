@@ -10,7 +10,8 @@ manifest::Catalogue Session::catalogue() const {
 }
 
 study::Study read_study(const Session& session, const StudyFlags& flags, const manifest::Catalogue& catalogue) {
-  study::ReadOptions options{.sets = flags.sets, .images_limit = flags.images};
+  study::ReadOptions options{
+      .sets = flags.sets, .images_limit = flags.images, .allow_missing_files = flags.allow_missing_files};
   if (session.threads > 0) options.sets.push_back("execution.threads=" + std::to_string(session.threads));
   return study::read_study(flags.file, catalogue, options);
 }

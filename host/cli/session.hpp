@@ -35,6 +35,7 @@ struct StudyFlags {
   std::filesystem::path file;
   std::vector<std::string> sets;
   std::int64_t images = 0;
+  bool allow_missing_files = false;  ///< `doctor` lists them
 };
 
 /// Reads the study; --threads counts as a --set.

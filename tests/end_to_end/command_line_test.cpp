@@ -73,6 +73,16 @@ TEST(CommandLine, TheDoctorStartsAWorker) {
   EXPECT_TRUE(report.at("worker").at("starts").get<bool>());
 }
 
+TEST(CommandLine, TheDoctorListsAWeightsFileThatIsMissing) {
+  const ScratchFolder folder;
+  folder.write("study.toml", small_study());
+  const auto report = seedbed_json({"doctor", "study.toml", "--set", "backbone.weights=\"missing.safetensors\""},
+                                   folder.path(), 2);
+  ASSERT_EQ(report.at("files").size(), 1u);
+  EXPECT_FALSE(report.at("files")[0].at("present").get<bool>());
+  EXPECT_NE(report.at("files")[0].at("file").get<std::string>().find("missing.safetensors"), std::string::npos);
+}
+
 TEST(CommandLine, ADeviceThatIsNotThereIsRefusedInWords) {
   const ScratchFolder folder;
   folder.write("study.toml", small_study());

@@ -179,9 +179,9 @@ InputSize input_size_from(std::string_view text) {
                     (near.empty() ? "" : "Did you mean `" + near + "`? ") + std::string(kInputHint));
   }
   const std::optional<double> number = parts.size() == 2 ? number_from(parts[1]) : std::nullopt;
-  const bool legal = form->rule == InputRule::native ? parts.size() == 1
-                                                     : number && *number >= 1 && *number <= kLargestSide &&
-                                                           *number == std::floor(*number);
+  const bool legal = form->rule == InputRule::native
+                         ? parts.size() == 1
+                         : number && *number >= 1 && *number <= kLargestSide && *number == std::floor(*number);
   if (!legal) throw UserError("", "An input size is malformed: `" + std::string(text) + "`.", std::string(kInputHint));
   return {form->rule, number ? static_cast<std::int64_t>(*number) : 0};
 }
@@ -194,10 +194,14 @@ std::string to_string(const InputSize& size) {
 Extent input_extent(const InputSize& size, Extent image, double scale) {
   const auto pixels = static_cast<double>(size.pixels);
   switch (size.rule) {
-    case InputRule::square: return {rounded_side(pixels * scale), rounded_side(pixels * scale)};
-    case InputRule::long_side: scale *= pixels / static_cast<double>(std::max(image.height_px, image.width_px)); break;
+    case InputRule::square:
+      return {rounded_side(pixels * scale), rounded_side(pixels * scale)};
+    case InputRule::long_side:
+      scale *= pixels / static_cast<double>(std::max(image.height_px, image.width_px));
+      break;
     case InputRule::native:
-    case InputRule::ceil: break;
+    case InputRule::ceil:
+      break;
   }
   const double height = static_cast<double>(image.height_px) * scale;
   const double width = static_cast<double>(image.width_px) * scale;

@@ -86,13 +86,15 @@ void read_names(const CsvFile& csv, const std::string& names, ReadRows& read) {
   std::int64_t expected = 1;
   for (const auto& [label, rows] : read.rows_of_label) {
     if (label != expected)
-      problems.emplace_back(csv.where(*rows.front()), "Labels are missing before this one: `" + std::to_string(label) + "`.",
-                            "Labels count from 1 without holes; the next one would be " + std::to_string(expected) + ".");
+      problems.emplace_back(
+          csv.where(*rows.front()), "Labels are missing before this one: `" + std::to_string(label) + "`.",
+          "Labels count from 1 without holes; the next one would be " + std::to_string(expected) + ".");
     expected = label + 1;
     const auto name = shared_name(rows, column);
     if (!name)
-      problems.emplace_back(csv.where(*rows.front()), "A label has no single name: `" + std::to_string(label) + "`.",
-                            "Column `" + column_name + "` should hold one name for all its lines; key `names` takes another.");
+      problems.emplace_back(
+          csv.where(*rows.front()), "A label has no single name: `" + std::to_string(label) + "`.",
+          "Column `" + column_name + "` should hold one name for all its lines; key `names` takes another.");
     read.table.names.push_back(name.value_or(""));
   }
   if (read.rows_of_label.empty())
@@ -103,9 +105,9 @@ void read_names(const CsvFile& csv, const std::string& names, ReadRows& read) {
 }  // namespace
 
 ClassTable voc_classes() {
-  return plain_classes({"aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
-                        "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train",
-                        "tvmonitor"});
+  return plain_classes({"aeroplane", "bicycle",     "bird",  "boat",        "bottle", "bus",      "car",
+                        "cat",       "chair",       "cow",   "diningtable", "dog",    "horse",    "motorbike",
+                        "person",    "pottedplant", "sheep", "sofa",        "train",  "tvmonitor"});
 }
 
 ClassTable plain_classes(std::vector<std::string> names) {
@@ -124,7 +126,8 @@ ClassTable read_classes(const std::filesystem::path& file, const std::string& pr
   read_names(csv, names, read);
   std::set<std::string_view> distinct(read.table.names.begin(), read.table.names.end());
   if (distinct.size() != read.table.names.size())
-    throw UserError(file.string(), "Two labels have the same name.", "Key `names` takes a column that tells them apart.");
+    throw UserError(file.string(), "Two labels have the same name.",
+                    "Key `names` takes a column that tells them apart.");
   return std::move(read.table);
 }
 

@@ -57,10 +57,10 @@ CsvFile read_csv(const std::filesystem::path& file) {
     if (csv.columns.empty()) {
       csv.columns = std::move(fields);
     } else if (fields.size() != csv.columns.size()) {
-      problems.emplace_back(file.string() + ":" + std::to_string(number),
-                            "The line has another number of fields than the header: `" +
-                                std::to_string(fields.size()) + "`.",
-                            "The header names " + std::to_string(csv.columns.size()) + " columns.");
+      problems.emplace_back(
+          file.string() + ":" + std::to_string(number),
+          "The line has another number of fields than the header: `" + std::to_string(fields.size()) + "`.",
+          "The header names " + std::to_string(csv.columns.size()) + " columns.");
     } else {
       csv.rows.push_back({number, std::move(fields)});
     }

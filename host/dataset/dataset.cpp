@@ -30,7 +30,8 @@ const Kind& find_kind(std::string_view name) {
 std::shared_ptr<const Dataset> Dataset::open(const Json& table, std::int64_t images_limit) {
   const auto kind = table.is_object() ? table.find("kind") : table.end();
   if (kind == table.end() || !kind->is_string())
-    throw UserError("dataset.kind", "The data set needs the key `kind`.", "Kinds: " + quoted_list(dataset_kinds()) + ".");
+    throw UserError("dataset.kind", "The data set needs the key `kind`.",
+                    "Kinds: " + quoted_list(dataset_kinds()) + ".");
   return find_kind(kind->get<std::string>()).open(table, images_limit);
 }
 

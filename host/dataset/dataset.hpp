@@ -32,10 +32,10 @@ struct ClassTable {
 struct ImageEntry {
   std::string id;
   std::filesystem::path image;
-  std::filesystem::path mask;                                 ///< "" where there is none
-  std::map<std::string, std::filesystem::path> side;          ///< by side input name
-  std::optional<std::vector<std::int64_t>> image_labels;      ///< labels 1..C, sorted; nullopt: taken from the mask
-  std::int64_t index = 0;                                     ///< procedural data sets: which scene
+  std::filesystem::path mask;                             ///< "" where there is none
+  std::map<std::string, std::filesystem::path> side;      ///< by side input name
+  std::optional<std::vector<std::int64_t>> image_labels;  ///< labels 1..C, sorted; nullopt: taken from the mask
+  std::int64_t index = 0;                                 ///< procedural data sets: which scene
 };
 
 /// A resolved role: its images in the order of its list. `train` lacks images without any class (where labels are known
@@ -43,7 +43,7 @@ struct ImageEntry {
 struct Role {
   std::string name;
   std::vector<std::string> image_ids;
-  bool has_masks = false;  ///< at least one of the images has a mask file
+  bool has_masks = false;                 ///< at least one of the images has a mask file
   std::int64_t images_without_class = 0;  ///< `train` only: images of the list that were left out
 };
 

@@ -51,7 +51,8 @@ std::string FileDataset::digest(const std::vector<std::string>& image_ids, Conte
 
 std::string FileDataset::digest_of(const ImageEntry& entry, Content content, std::string_view side) const {
   switch (content) {
-    case Content::image: return digests_.of(entry.image);
+    case Content::image:
+      return digests_.of(entry.image);
     case Content::side: {
       const auto found = entry.side.find(std::string(side));
       if (found != entry.side.end()) return digests_.of(found->second);
@@ -65,10 +66,12 @@ std::string FileDataset::digest_of(const ImageEntry& entry, Content content, std
         return labels;
       }
       [[fallthrough]];
-    case Content::mask: break;
+    case Content::mask:
+      break;
   }
   if (!entry.mask.empty()) return digests_.of(entry.mask);
-  throw UserError("dataset.masks", "An image has no mask: `" + entry.id + "`.", "Name the masks' folder with the key `masks`.");
+  throw UserError("dataset.masks", "An image has no mask: `" + entry.id + "`.",
+                  "Name the masks' folder with the key `masks`.");
 }
 
 std::filesystem::path read_root(TableReader& reader) {
@@ -108,8 +111,9 @@ void require_labels(const ImageLabels& labels, const std::vector<Role>& roles, c
     for (const std::string& id : role.image_ids)
       if (!labels.contains(id)) missing.push_back(id);
     if (!missing.empty())
-      problems.emplace_back(file.string(), "Images of role `" + role.name + "` have no labels: " + quoted_list(missing) + ".",
-                            "The label file needs a line for each image of a role; one without classes holds the id alone.");
+      problems.emplace_back(
+          file.string(), "Images of role `" + role.name + "` have no labels: " + quoted_list(missing) + ".",
+          "The label file needs a line for each image of a role; one without classes holds the id alone.");
   }
 }
 

@@ -84,13 +84,14 @@ std::vector<std::string> images_of_list(const FolderTable& folder, const ImageFi
   for (const auto& [id, path] : files)
     if (::fnmatch(list.c_str(), id.c_str(), 0) == 0) ids.push_back(id);
   if (ids.empty())
-    throw UserError(where, "No image fits this pattern: `" + list + "`.", "It is compared with file names without their ending.");
+    throw UserError(where, "No image fits this pattern: `" + list + "`.",
+                    "It is compared with file names without their ending.");
   return ids;
 }
 
 void read_label_sources(const FolderTable& folder, FileDatasetParts& parts) {
-  parts.classes = folder.classes.empty() ? plain_classes(folder.class_names)
-                                         : read_classes(folder.root / folder.classes, "", "");
+  parts.classes =
+      folder.classes.empty() ? plain_classes(folder.class_names) : read_classes(folder.root / folder.classes, "", "");
   if (folder.labels != "masks") parts.labels = read_label_table(folder.root / folder.labels, parts.classes);
 }
 
@@ -106,8 +107,8 @@ RoleSource role_source(const FolderTable& folder, const ImageFiles& files, const
 }  // namespace
 
 const std::vector<std::string>& folder_keys() {
-  static const std::vector<std::string> keys{"kind",  "root",   "images",  "masks",       "mask_suffix",
-                                             "lists", "labels", "classes", "class_names", "side", "roles"};
+  static const std::vector<std::string> keys{"kind",   "root",    "images",      "masks", "mask_suffix", "lists",
+                                             "labels", "classes", "class_names", "side",  "roles"};
   return keys;
 }
 
@@ -128,7 +129,8 @@ std::shared_ptr<const Dataset> open_folder(const Json& table, std::int64_t image
     problems.push_back(error);
   }
   const bool labels_known = problems.empty();
-  if (labels_known) parts.roles = resolve_roles(folder.roles, role_source(folder, files, parts), images_limit, problems);
+  if (labels_known)
+    parts.roles = resolve_roles(folder.roles, role_source(folder, files, parts), images_limit, problems);
   if (labels_known && parts.labels) require_labels(*parts.labels, parts.roles, folder.root / folder.labels, problems);
   throw_if_any(std::move(problems));
   // A list may name an image that is not there; `datasets check` and the digest then name this file.

@@ -61,8 +61,9 @@ std::filesystem::path find_image_list(const std::filesystem::path& folder, const
   for (const auto& entry : std::filesystem::directory_iterator(folder, error))
     if (entry.path().extension() == ".txt") known.push_back(entry.path().stem().string());
   std::ranges::sort(known);
-  throw UserError(where, "There is no such list of images: `" + file.string() + "`.",
-                  did_you_mean(name, known) + (known.empty() ? "The folder holds no list." : "Lists: " + quoted_list(known) + "."));
+  throw UserError(
+      where, "There is no such list of images: `" + file.string() + "`.",
+      did_you_mean(name, known) + (known.empty() ? "The folder holds no list." : "Lists: " + quoted_list(known) + "."));
 }
 
 }  // namespace seedbed::dataset

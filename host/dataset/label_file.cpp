@@ -40,8 +40,9 @@ class LabelCollector {
   void add_one(std::vector<std::int64_t>& labels, std::optional<std::int64_t> value, const std::string& text,
                const std::string& where) {
     if (!value || *value < 0 || *value > 254 || !classes_.known_value[static_cast<std::size_t>(*value)]) {
-      problem(where, "The classes do not hold this one: `" + text + "`.",
-              did_you_mean(text, classes_.names) + "Numbers are those of the classes file; `label_offset` shifts them.");
+      problem(
+          where, "The classes do not hold this one: `" + text + "`.",
+          did_you_mean(text, classes_.names) + "Numbers are those of the classes file; `label_offset` shifts them.");
       return;
     }
     const std::uint8_t label = classes_.label_of_value[static_cast<std::size_t>(*value)];

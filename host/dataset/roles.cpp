@@ -61,14 +61,17 @@ std::vector<std::string> images_of(const RoleText& role, std::vector<std::string
   const auto size = static_cast<std::int64_t>(ids.size());
   std::int64_t begin = role.begin, end = role.end;
   switch (role.part) {
-    case Part::all: return ids;
-    case Part::per_class: return first_per_class(ids, role.end, source, where);
+    case Part::all:
+      return ids;
+    case Part::per_class:
+      return first_per_class(ids, role.end, source, where);
     case Part::share:
       begin = size * role.begin / 100;
       end = size * role.end / 100;
       break;
     case Part::range:
-    case Part::first: break;
+    case Part::first:
+      break;
   }
   if (end > size)
     throw UserError(where, "A role asks for more images than its list holds: `" + std::to_string(end) + "`.",
@@ -127,8 +130,7 @@ std::vector<Role> resolve_roles(const Json& roles, const RoleSource& source, std
       if (std::ranges::find(role_names(), name) == role_names().end())
         throw UserError(where, "There is no such role: `" + name + "`.",
                         did_you_mean(name, role_names()) + "Roles: " + quoted_list(role_names()) + ".");
-      if (!text.is_string())
-        throw UserError(where, "A role is a text: `" + text.dump() + "`.", std::string(kForms));
+      if (!text.is_string()) throw UserError(where, "A role is a text: `" + text.dump() + "`.", std::string(kForms));
       const RoleText role_text = role_text_from(text.get<std::string>(), where);
       Role role{name, images_of(role_text, source.image_ids(role_text.list, where), source, where), false, 0};
       if (name == "train") leave_out_images_without_class(role, source);

@@ -68,7 +68,8 @@ void paint(Placed& object, const SceneSettings& settings, RandomStream& random) 
 }
 
 Placed draw_object(const SceneSettings& settings, RandomStream& random) {
-  const auto height = static_cast<std::int32_t>(settings.height_px), width = static_cast<std::int32_t>(settings.width_px);
+  const auto height = static_cast<std::int32_t>(settings.height_px),
+             width = static_cast<std::int32_t>(settings.width_px);
   const std::int32_t side = std::min(height, width);
   Placed object;
   object.label = 1 + draw(random, 0, static_cast<std::int32_t>(settings.num_classes) - 1);

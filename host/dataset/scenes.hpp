@@ -12,9 +12,9 @@ namespace seedbed::dataset {
 struct SceneSettings {
   std::int64_t height_px = 96;
   std::int64_t width_px = 96;
-  std::int64_t num_classes = 4;   ///< 1..8, told apart by shape and texture
-  std::int64_t max_objects = 3;   ///< >= 1
-  std::uint64_t world_seed = 0;   ///< another world: other colours and placements
+  std::int64_t num_classes = 4;  ///< 1..8, told apart by shape and texture
+  std::int64_t max_objects = 3;  ///< >= 1
+  std::uint64_t world_seed = 0;  ///< another world: other colours and placements
 };
 
 /// The settings in a `[dataset]` table of kind `scenes`. Throws: UserErrors.

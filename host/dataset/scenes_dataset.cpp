@@ -145,7 +145,8 @@ std::shared_ptr<const Dataset> open_scenes(const Json& table, std::int64_t image
       "roles", Json{{"train", "0..200"}, {"measure", "0..200"}, {"select", "200..240"}, {"test", "240..320"}});
   reader.refuse_keys_beyond(scenes_keys());
   auto scenes = std::make_shared<ScenesDataset>(reader.resolved(), settings);
-  const RoleSource source{scenes_of_list, [&](const std::string& id) { return scenes->labels_of(scene_index(id)); }, true};
+  const RoleSource source{scenes_of_list, [&](const std::string& id) { return scenes->labels_of(scene_index(id)); },
+                          true};
   scenes->set_roles(resolve_roles(roles, source, images_limit, problems));
   throw_if_any(std::move(problems));
   return scenes;

@@ -52,8 +52,7 @@ VocTable read_table(TableReader& reader, FileDatasetParts& parts, std::vector<Us
 
 void read_label_sources(const VocTable& voc, FileDatasetParts& parts) {
   parts.classes = voc.classes.empty() ? voc_classes() : read_classes(voc.root / voc.classes, voc.protocol, voc.names);
-  if (voc.labels != "masks")
-    parts.labels = read_label_lines(voc.root / voc.labels, parts.classes, voc.label_offset);
+  if (voc.labels != "masks") parts.labels = read_label_lines(voc.root / voc.labels, parts.classes, voc.label_offset);
 }
 
 RoleSource role_source(const VocTable& voc, const FileDatasetParts& parts) {
@@ -70,9 +69,9 @@ RoleSource role_source(const VocTable& voc, const FileDatasetParts& parts) {
 }  // namespace
 
 const std::vector<std::string>& voc_keys() {
-  static const std::vector<std::string> keys{"kind",   "root",         "images",  "image_suffix", "masks",
-                                             "mask_suffix", "lists",   "labels",  "label_offset", "classes",
-                                             "protocol", "names",      "side",    "roles"};
+  static const std::vector<std::string> keys{"kind",        "root",  "images", "image_suffix", "masks",
+                                             "mask_suffix", "lists", "labels", "label_offset", "classes",
+                                             "protocol",    "names", "side",   "roles"};
   return keys;
 }
 

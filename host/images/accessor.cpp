@@ -14,10 +14,14 @@ using dataset::Content;
 
 std::string kind_of(Content content, std::string_view side) {
   switch (content) {
-    case Content::image: return "images";
-    case Content::image_labels: return "image_labels";
-    case Content::mask: return "masks";
-    case Content::side: break;
+    case Content::image:
+      return "images";
+    case Content::image_labels:
+      return "image_labels";
+    case Content::mask:
+      return "masks";
+    case Content::side:
+      break;
   }
   return "side:" + std::string(side);
 }
@@ -58,13 +62,14 @@ at::Tensor LabelledImages::present_c(std::string_view image_id) {
 }
 
 void LabelledImages::check(Content content, std::string_view side) const {
-  const bool declared = content == Content::side ? access_.side.contains(std::string(side))
-                                                 : access_.contents.contains(content);
+  const bool declared =
+      content == Content::side ? access_.side.contains(std::string(side)) : access_.contents.contains(content);
   if (declared) return;
   std::string expected;
   for (Content legal : access_.contents)
     if (legal != Content::side) expected += (expected.empty() ? "" : ", ") + kind_of(legal, {});
-  for (const std::string& name : access_.side) expected += (expected.empty() ? "" : ", ") + kind_of(Content::side, name);
+  for (const std::string& name : access_.side)
+    expected += (expected.empty() ? "" : ", ") + kind_of(Content::side, name);
   throw ContractError(access_.who, "only declared contents are opened", expected.empty() ? "none" : expected,
                       kind_of(content, side));
 }

@@ -19,9 +19,9 @@ namespace seedbed::images {
 
 /// What one stage may open, and in whose name.
 struct Access {
-  std::string who;      ///< method or operation, for the error
+  std::string who;  ///< method or operation, for the error
   std::string role;
-  std::string purpose;  ///< "train" | "infer" | "choose" | "score"
+  std::string purpose;                  ///< "train" | "infer" | "choose" | "score"
   std::set<dataset::Content> contents;  ///< Content::side stands for the names in `side`
   std::set<std::string> side;
 };
@@ -38,10 +38,10 @@ class LabelledImages {
   const Access& access() const { return access_; }
 
   /// All throw ContractError for what was not declared, UserError for what cannot be read.
-  at::Tensor image(std::string_view image_id);                              ///< [H,W,3] uint8 RGB
-  at::Tensor mask(std::string_view image_id);                               ///< [H,W] uint8: 0..C, 255
-  std::vector<std::int64_t> image_labels(std::string_view image_id);        ///< sorted, 1..C
-  at::Tensor side(std::string_view name, std::string_view image_id);        ///< [H,W] uint8
+  at::Tensor image(std::string_view image_id);                        ///< [H,W,3] uint8 RGB
+  at::Tensor mask(std::string_view image_id);                         ///< [H,W] uint8: 0..C, 255
+  std::vector<std::int64_t> image_labels(std::string_view image_id);  ///< sorted, 1..C
+  at::Tensor side(std::string_view name, std::string_view image_id);  ///< [H,W] uint8
 
   /// [C] bool of image_labels.
   at::Tensor present_c(std::string_view image_id);

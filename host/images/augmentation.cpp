@@ -22,7 +22,8 @@ constexpr std::int64_t kPaddingLabel = 255;
 
 Extent extent_of(const Sample& sample) { return {sample.image_hwc.size(0), sample.image_hwc.size(1)}; }
 
-Sample on_planes(const Sample& sample, const std::function<at::Tensor(const at::Tensor&, std::int64_t padding)>& change) {
+Sample on_planes(const Sample& sample,
+                 const std::function<at::Tensor(const at::Tensor&, std::int64_t padding)>& change) {
   Sample changed;
   changed.image_hwc = change(sample.image_hwc, 0);
   if (sample.target_hw.defined()) changed.target_hw = change(sample.target_hw, kPaddingLabel);
@@ -66,7 +67,9 @@ Sample window(const Sample& sample, std::int64_t top, std::int64_t left, Extent 
     shape[0] = size.height_px;
     shape[1] = size.width_px;
     at::Tensor result = at::full(shape, padding, at::kByte);
-    result.narrow(0, y0 - top, rows).narrow(1, x0 - left, columns).copy_(plane.narrow(0, y0, rows).narrow(1, x0, columns));
+    result.narrow(0, y0 - top, rows)
+        .narrow(1, x0 - left, columns)
+        .copy_(plane.narrow(0, y0, rows).narrow(1, x0, columns));
     return result;
   });
   const auto inside = [](std::int64_t value, std::int64_t side) { return std::clamp<std::int64_t>(value, 0, side); };
@@ -157,12 +160,24 @@ Sample resize_sample(const Sample& sample, Extent extent) {
 Sample augment_sample(Sample sample, const dataset::Augmentation& augmentation, RandomStream& random) {
   for (const AugmentationStep& step : augmentation) {
     switch (step.kind) {
-      case dataset::AugmentationKind::flip: sample = flip(std::move(sample), step, random); break;
-      case dataset::AugmentationKind::random_scale: sample = random_scale(sample, step, random); break;
-      case dataset::AugmentationKind::resize_long: sample = resize_long(sample, step, random); break;
-      case dataset::AugmentationKind::random_resized_crop: sample = random_resized_crop(sample, step, random); break;
-      case dataset::AugmentationKind::crop: sample = crop(sample, step, random); break;
-      case dataset::AugmentationKind::color_jitter: sample = color_jitter(std::move(sample), step, random); break;
+      case dataset::AugmentationKind::flip:
+        sample = flip(std::move(sample), step, random);
+        break;
+      case dataset::AugmentationKind::random_scale:
+        sample = random_scale(sample, step, random);
+        break;
+      case dataset::AugmentationKind::resize_long:
+        sample = resize_long(sample, step, random);
+        break;
+      case dataset::AugmentationKind::random_resized_crop:
+        sample = random_resized_crop(sample, step, random);
+        break;
+      case dataset::AugmentationKind::crop:
+        sample = crop(sample, step, random);
+        break;
+      case dataset::AugmentationKind::color_jitter:
+        sample = color_jitter(std::move(sample), step, random);
+        break;
     }
   }
   return sample;

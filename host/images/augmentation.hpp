@@ -22,10 +22,10 @@ struct PixelBox {
 
 /// One image and everything that moves with it; all of one height and width.
 struct Sample {
-  at::Tensor image_hwc;                     ///< [H,W,3] uint8 RGB
-  at::Tensor target_hw;                     ///< [H,W] uint8 labels; undefined where there is none
-  std::map<std::string, at::Tensor> side;   ///< [H,W] uint8 each
-  PixelBox valid;                           ///< where real pixels are; the rest is padding
+  at::Tensor image_hwc;                    ///< [H,W,3] uint8 RGB
+  at::Tensor target_hw;                    ///< [H,W] uint8 labels; undefined where there is none
+  std::map<std::string, at::Tensor> side;  ///< [H,W] uint8 each
+  PixelBox valid;                          ///< where real pixels are; the rest is padding
 };
 
 /// A sample whose valid box is the whole image.

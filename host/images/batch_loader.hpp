@@ -20,7 +20,7 @@ namespace seedbed::images {
 /// One way of seeing an image in a batch.
 struct ViewRecipe {
   std::string name = "main";
-  dataset::InputSize input;             ///< applied before the augmentation
+  dataset::InputSize input;  ///< applied before the augmentation
   dataset::Augmentation augmentation;
 };
 
@@ -35,19 +35,19 @@ struct LoaderOptions {
   std::vector<std::string> image_ids;
   std::vector<ViewRecipe> views{ViewRecipe{}};
   std::int64_t batch_size = 1;
-  bool shuffle = false;        ///< by random seed, node and epoch
+  bool shuffle = false;  ///< by random seed, node and epoch
   bool drop_last = false;
   Normalisation normalisation;
-  bool raw_images = false;     ///< fills images_raw_nhwc
-  bool image_labels = false;   ///< fills present_nc
+  bool raw_images = false;        ///< fills images_raw_nhwc
+  bool image_labels = false;      ///< fills present_nc
   std::vector<std::string> side;  ///< fills companions: [N,1,H,W] float32 in 0..1
-  bool masks = false;          ///< fills target_nhw from the data set's masks
+  bool masks = false;             ///< fills target_nhw from the data set's masks
   /// Fills target_nhw instead: labels [H,W] uint8 of an image, at its size. Called on loader threads.
   std::function<at::Tensor(const std::string& image_id)> target;
   OnBrokenImage on_broken_image = OnBrokenImage::fail;
   std::int64_t random_seed = 0;
-  std::string node;            ///< names the random streams with the seed, the epoch, the image and the view
-  std::int64_t threads = 1;    ///< >= 1; changes no number
+  std::string node;          ///< names the random streams with the seed, the epoch, the image and the view
+  std::int64_t threads = 1;  ///< >= 1; changes no number
   std::int64_t batches_ahead = 2;
 };
 

@@ -69,7 +69,9 @@ ViewBatch collate(const std::vector<BatchItem>& items, const Normalisation& norm
     const std::string& name = entry.first;
     batch.companions[name] =
         stack_padded(items, size, 0, [&](const Sample& s) -> const at::Tensor& { return s.side.at(name); })
-            .unsqueeze(1).to(at::kFloat).div_(255.0);
+            .unsqueeze(1)
+            .to(at::kFloat)
+            .div_(255.0);
   }
   batch.valid.boxes_n4 = boxes_of(items);
   std::vector<at::Tensor> present;

@@ -57,12 +57,18 @@ Triple rgb_of(const Triple& hsv) {
   const std::uint8_t falling = clipped(std::round(value * (1.0 - saturation * fraction)));
   const std::uint8_t rising = clipped(std::round(value * (1.0 - saturation * (1.0 - fraction))));
   switch (sector % 6) {
-    case 0: return {value, rising, low};
-    case 1: return {falling, value, low};
-    case 2: return {low, value, rising};
-    case 3: return {low, falling, value};
-    case 4: return {rising, low, value};
-    default: return {value, low, falling};
+    case 0:
+      return {value, rising, low};
+    case 1:
+      return {falling, value, low};
+    case 2:
+      return {low, value, rising};
+    case 3:
+      return {low, falling, value};
+    case 4:
+      return {rising, low, value};
+    default:
+      return {value, low, falling};
   }
 }
 

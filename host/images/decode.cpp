@@ -61,7 +61,8 @@ at::Tensor indices_of_colours(const at::Tensor& image_hwc, const FileBytes& file
 }
 
 [[noreturn]] void refuse_mask(const FileBytes& file, const std::string& what) {
-  throw UserError(file.path.string(), "A mask cannot be read from " + what + ": `" + file.path.string() + "`.", kMaskHint);
+  throw UserError(file.path.string(), "A mask cannot be read from " + what + ": `" + file.path.string() + "`.",
+                  kMaskHint);
 }
 
 std::string quoted_values(const std::vector<int>& values) {

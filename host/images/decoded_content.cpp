@@ -50,7 +50,8 @@ at::Tensor DecodedContent::mask(std::string_view image_id) {
   return kept(key_of("mask", image_id), [&] {
     const dataset::ImageEntry& entry = dataset_->entry(image_id);
     if (entry.mask.empty())
-      throw UserError("dataset.masks", "An image has no mask: `" + entry.id + "`.", "Name the masks' folder with `masks`.");
+      throw UserError("dataset.masks", "An image has no mask: `" + entry.id + "`.",
+                      "Name the masks' folder with `masks`.");
     at::Tensor mask = decode_mask(entry.mask, dataset_->classes());
     check_size(mask, read_image_size(entry.image), entry.mask);
     return mask;

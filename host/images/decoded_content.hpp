@@ -26,7 +26,7 @@ class DecodedContent {
 
   const dataset::Dataset& dataset() const { return *dataset_; }
 
-  at::Tensor image(std::string_view image_id);                        ///< [H,W,3] uint8 RGB
+  at::Tensor image(std::string_view image_id);  ///< [H,W,3] uint8 RGB
   /// Throws: UserError also where mask and image differ in size.
   at::Tensor mask(std::string_view image_id);                         ///< [H,W] uint8: 0..C, 255
   at::Tensor side(std::string_view name, std::string_view image_id);  ///< [H,W] uint8, of the image's size

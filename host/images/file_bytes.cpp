@@ -33,10 +33,10 @@ FileBytes read_image_file(const std::filesystem::path& file) {
 void check_image_size(const FileBytes& file, std::int64_t height_px, std::int64_t width_px,
                       std::int64_t maximum_pixels) {
   if (height_px >= 1 && width_px >= 1 && height_px <= maximum_pixels / width_px) return;
-  throw UserError(file.path.string(),
-                  "The image's size is not accepted: `" + std::to_string(width_px) + " x " + std::to_string(height_px) +
-                      "`.",
-                  "At most " + std::to_string(maximum_pixels) + " pixels are decoded.");
+  throw UserError(
+      file.path.string(),
+      "The image's size is not accepted: `" + std::to_string(width_px) + " x " + std::to_string(height_px) + "`.",
+      "At most " + std::to_string(maximum_pixels) + " pixels are decoded.");
 }
 
 }  // namespace seedbed::images

@@ -40,8 +40,7 @@ class ExifBlock {
   std::size_t number(std::size_t offset, std::size_t bytes, bool big_endian) const {
     if (offset > size_ || bytes > size_ - offset) return 0;
     std::size_t value = 0;
-    for (std::size_t i = 0; i < bytes; ++i)
-      value = (value << 8) | bytes_[offset + (big_endian ? i : bytes - 1 - i)];
+    for (std::size_t i = 0; i < bytes; ++i) value = (value << 8) | bytes_[offset + (big_endian ? i : bytes - 1 - i)];
     return value;
   }
 
@@ -67,11 +66,13 @@ class JpegReader {
     if (!try_read_header()) fail();
     JpegHeader header{decoder_.image_height, decoder_.image_width, 1};
     for (const jpeg_marker_struct* marker = decoder_.marker_list; marker != nullptr; marker = marker->next)
-      if (marker->marker == kExifMarker) header.exif_orientation = ExifBlock(marker->data, marker->data_length).orientation();
+      if (marker->marker == kExifMarker)
+        header.exif_orientation = ExifBlock(marker->data, marker->data_length).orientation();
     if (decoder_.num_components != 1 && decoder_.num_components != 3)
-      throw UserError(file_.path.string(), "The JPEG file is neither grey nor RGB: `" +
-                                               std::to_string(decoder_.num_components) + "` components.",
-                      "Convert it from CMYK to RGB.");
+      throw UserError(
+          file_.path.string(),
+          "The JPEG file is neither grey nor RGB: `" + std::to_string(decoder_.num_components) + "` components.",
+          "Convert it from CMYK to RGB.");
     return header;
   }
 

@@ -18,11 +18,12 @@ using dataset::Content;
 
 LoaderWork::LoaderWork(std::shared_ptr<LabelledImages> images, LoaderOptions options)
     : images_(std::move(images)), options_(std::move(options)) {
-  if (options_.image_ids.empty())
-    throw UserError("", "There are no images to load.", "Check the role's list.");
+  if (options_.image_ids.empty()) throw UserError("", "There are no images to load.", "Check the role's list.");
   if (options_.drop_last && std::ssize(options_.image_ids) < options_.batch_size)
-    throw UserError("train.batch_size", "A batch is larger than the list of images: `" + std::to_string(options_.batch_size) + "`.",
-                    "The role has " + std::to_string(options_.image_ids.size()) + " images; lower `batch_size` or drop `drop_last`.");
+    throw UserError("train.batch_size",
+                    "A batch is larger than the list of images: `" + std::to_string(options_.batch_size) + "`.",
+                    "The role has " + std::to_string(options_.image_ids.size()) +
+                        " images; lower `batch_size` or drop `drop_last`.");
   check_access();
   for (std::int64_t i = 0; i < std::max<std::int64_t>(1, options_.threads); ++i)
     threads_.emplace_back([this] { run_thread(); });

@@ -108,7 +108,8 @@ at::Tensor decode_png(const FileBytes& file, PngSamples samples, std::int64_t ma
   if (rgb) shape.push_back(3);
   at::Tensor pixels = at::empty(shape, at::kByte);
   reader.read_rows(samples, pixels.mutable_data_ptr<std::uint8_t>(),
-                   static_cast<std::size_t>(header.width_px * (rgb ? 3 : 1)), static_cast<std::size_t>(header.height_px));
+                   static_cast<std::size_t>(header.width_px * (rgb ? 3 : 1)),
+                   static_cast<std::size_t>(header.height_px));
   return pixels;
 }
 

@@ -73,10 +73,15 @@ std::optional<double> precision_of(std::vector<Scored> scored, PrecisionForm for
   if (positives == 0) return std::nullopt;
   std::vector<Point> points = points_of(std::move(scored), ties);
   switch (form) {
-    case PrecisionForm::sum: break;
-    case PrecisionForm::all_points: raise_to_envelope(points); break;
-    case PrecisionForm::eleven_float: return mean_of_levels(points, positives, false);
-    case PrecisionForm::eleven_exact: return mean_of_levels(points, positives, true);
+    case PrecisionForm::sum:
+      break;
+    case PrecisionForm::all_points:
+      raise_to_envelope(points);
+      break;
+    case PrecisionForm::eleven_float:
+      return mean_of_levels(points, positives, false);
+    case PrecisionForm::eleven_exact:
+      return mean_of_levels(points, positives, true);
   }
   return sum_of_steps(points, positives);
 }

@@ -8,10 +8,10 @@
 namespace seedbed::metrics {
 
 enum class PrecisionForm {
-  sum,          ///< sum of precision times recall step (scikit-learn's where ties are grouped)
-  all_points,   ///< VOC 2010: area under the upper envelope
-  eleven_float, ///< VOC 2007: 11 levels as the floats 0.0, 0.1 ... 1.0
-  eleven_exact  ///< VOC 2007: 11 levels as fractions
+  sum,           ///< sum of precision times recall step (scikit-learn's where ties are grouped)
+  all_points,    ///< VOC 2010: area under the upper envelope
+  eleven_float,  ///< VOC 2007: 11 levels as the floats 0.0, 0.1 ... 1.0
+  eleven_exact   ///< VOC 2007: 11 levels as fractions
 };
 
 enum class Ties {

@@ -137,8 +137,9 @@ at::Tensor count_confusion(const at::Tensor& truth_hw, const at::Tensor& predict
     if (rule == PredictedVoid::background || rule == PredictedVoid::exclude) count[num_labels] = 0;
   }
   if (rule == PredictedVoid::refuse && num_void > 0)
-    throw UserError("", "A prediction holds void pixels, and the rule is to refuse them: `" + std::to_string(num_void) + "`.",
-                    "Set `score.void` to `background`, `error` or `exclude`.");
+    throw UserError(
+        "", "A prediction holds void pixels, and the rule is to refuse them: `" + std::to_string(num_void) + "`.",
+        "Set `score.void` to `background`, `error` or `exclude`.");
   return confusion;
 }
 

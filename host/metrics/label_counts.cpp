@@ -77,7 +77,9 @@ MeanOver mean_over_from(std::string_view name) {
 }
 
 std::vector<std::optional<double>> iou(const LabelCounts& c) {
-  return shares(c, [&](std::size_t k) { return Share{c.intersection[k], c.truth[k] + c.predicted[k] - c.intersection[k]}; });
+  return shares(c, [&](std::size_t k) {
+    return Share{c.intersection[k], c.truth[k] + c.predicted[k] - c.intersection[k]};
+  });
 }
 
 std::vector<std::optional<double>> precision(const LabelCounts& c) {

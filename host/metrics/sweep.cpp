@@ -40,15 +40,17 @@ struct HistogramLayout {
 
 // The first largest plane of each pixel of a block.
 void largest_planes(const float* scores, std::int64_t plane_stride, std::size_t num_planes, std::int64_t count,
-                    float* best, std::uint16_t* plane_of) {
+                    float* best, std::uint32_t* plane_of) {
   std::copy_n(scores, count, best);
-  std::fill_n(plane_of, count, std::uint16_t{0});
-  for (std::size_t plane = 1; plane < num_planes; ++plane) {
+  std::fill_n(plane_of, count, 0U);
+  for (std::uint32_t plane = 1; plane < num_planes; ++plane) {
     scores += plane_stride;
+#pragma omp simd
     for (std::int64_t i = 0; i < count; ++i) {
-      const bool larger = scores[i] > best[i];
-      best[i] = larger ? scores[i] : best[i];
-      plane_of[i] = larger ? static_cast<std::uint16_t>(plane) : plane_of[i];
+      const float score = scores[i], largest = best[i];
+      const std::uint32_t larger = score > largest ? ~0U : 0U;  // a mask: the compiler then keeps branches out
+      best[i] = std::max(largest, score);
+      plane_of[i] = (plane & larger) | (plane_of[i] & ~larger);
     }
   }
 }
@@ -80,7 +82,8 @@ Sweep::Sweep(std::int64_t num_labels, SweptBackground background, std::vector<do
       values_(std::move(values)),
       descending_(background == SweptBackground::power),
       sums_(values_.size(), LabelCounts(num_labels)) {
-  if (values_.empty() || values_.size() > 60000 || std::ranges::adjacent_find(values_, std::greater_equal()) != values_.end())
+  if (values_.empty() || values_.size() > 60000 ||
+      std::ranges::adjacent_find(values_, std::greater_equal()) != values_.end())
     throw UserError("", "The values of a sweep are not strictly increasing, or there are none.",
                     "`from` lies below `to`, and `step` above 0.");
   for (double value : values_) thresholds_.push_back(deciding_threshold(background, value, type));
@@ -113,8 +116,8 @@ std::size_t Sweep::threshold_index(std::size_t index) const {
 
 void Sweep::check(const at::Tensor& maps_phw, const std::vector<std::int64_t>& planes,
                   const at::Tensor& truth_hw) const {
-  const bool shapes = maps_phw.dim() == 3 && maps_phw.size(0) == std::ssize(planes) &&
-                      maps_phw.sizes().slice(1) == truth_hw.sizes();
+  const bool shapes =
+      maps_phw.dim() == 3 && maps_phw.size(0) == std::ssize(planes) && maps_phw.sizes().slice(1) == truth_hw.sizes();
   const bool labels = std::ranges::all_of(planes, [&](std::int64_t p) { return p >= 1 && p < num_labels_; }) &&
                       std::ranges::adjacent_find(planes, std::greater_equal()) == planes.end();
   if (!shapes || !labels || maps_phw.scalar_type() != at::kFloat || truth_hw.scalar_type() != at::kByte)
@@ -131,7 +134,7 @@ std::vector<std::uint32_t> Sweep::histogram(const at::Tensor& maps_phw, const st
   const auto* truth = truth_hw.const_data_ptr<std::uint8_t>();
   const std::int64_t num_pixels = truth_hw.numel();
   std::array<float, kBlock> best;
-  std::array<std::uint16_t, kBlock> plane_of;
+  std::array<std::uint32_t, kBlock> plane_of;
   for (std::int64_t begin = 0; begin < num_pixels; begin += kBlock) {
     const std::int64_t count = std::min(kBlock, num_pixels - begin);
     largest_planes(score + begin, num_pixels, planes.size(), count, best.data(), plane_of.data());
@@ -204,13 +207,15 @@ std::vector<double> Sweep::mean_iou_curve(MeanOver over) const {
 
 std::vector<double> sweep_values(double from, double to, double step) {
   if (!(step > 0) || !(to >= from) || (to - from) / step > 10000)
-    throw UserError("", "The values of a sweep are malformed: `from = " + std::to_string(from) + ", to = " +
-                            std::to_string(to) + ", step = " + std::to_string(step) + "`.",
+    throw UserError("",
+                    "The values of a sweep are malformed: `from = " + std::to_string(from) +
+                        ", to = " + std::to_string(to) + ", step = " + std::to_string(step) + "`.",
                     "`from` is at most `to`, `step` is above 0, and at most 10000 values are swept.");
   const auto count = static_cast<std::int64_t>(std::floor((to - from) / step + 0.5)) + 1;
   // Steps like 0.01 stand for 1/100: dividing gives the nearest number to k/100, adding up would drift away.
   const double parts = std::round(1 / step);
-  const bool is_fraction = std::abs(parts * step - 1) < 1e-9 && std::abs(from * parts - std::round(from * parts)) < 1e-9;
+  const bool is_fraction =
+      std::abs(parts * step - 1) < 1e-9 && std::abs(from * parts - std::round(from * parts)) < 1e-9;
   std::vector<double> values;
   for (std::int64_t k = 0; k < count; ++k) {
     const auto index = static_cast<double>(k);

@@ -84,11 +84,11 @@ class Sweep {
 
   std::int64_t num_labels_;
   std::vector<double> values_;
-  bool descending_;                       ///< thresholds fall while values rise (power)
-  std::vector<float> thresholds_;         ///< ascending
+  bool descending_;                ///< thresholds fall while values rise (power)
+  std::vector<float> thresholds_;  ///< ascending
   float cells_per_unit_ = 0;
   std::vector<std::uint16_t> first_of_cell_;  ///< thresholds below a cell of a regular grid: where the search starts
-  std::vector<LabelCounts> sums_;         ///< one a value
+  std::vector<LabelCounts> sums_;             ///< one a value
 };
 
 /// from, from + step ... to (both ends, within half a step): k-th value is from + k * step.

@@ -14,7 +14,8 @@ namespace {
 // The largest float that is not above `value`: for a float m, m > value exactly where m > this.
 float floor_to_float(double value) {
   const auto nearest = static_cast<float>(value);
-  return static_cast<double>(nearest) > value ? std::nextafter(nearest, -std::numeric_limits<float>::infinity()) : nearest;
+  return static_cast<double>(nearest) > value ? std::nextafter(nearest, -std::numeric_limits<float>::infinity())
+                                              : nearest;
 }
 
 bool above_power(float value, double alpha) {
@@ -25,7 +26,8 @@ bool above_power(float value, double alpha) {
 
 // For m in [0,1], m grows and (1 - m)^alpha falls, so the answer changes once. Bits of floats in [0,1] order as they do.
 float threshold_of_power(double alpha) {
-  if (!(alpha > 0)) throw UserError("", "The exponent of a background is not above 0: `" + std::to_string(alpha) + "`.", "");
+  if (!(alpha > 0))
+    throw UserError("", "The exponent of a background is not above 0: `" + std::to_string(alpha) + "`.", "");
   std::uint32_t background = std::bit_cast<std::uint32_t>(0.0F), foreground = std::bit_cast<std::uint32_t>(1.0F);
   while (foreground - background > 1) {
     const std::uint32_t middle = background + (foreground - background) / 2;
@@ -37,9 +39,12 @@ float threshold_of_power(double alpha) {
 float deciding_threshold(SweptBackground background, double value, ThresholdType type) {
   if (background == SweptBackground::power) return threshold_of_power(value);
   switch (type) {
-    case ThresholdType::float16: return static_cast<float>(c10::Half(static_cast<float>(value)));
-    case ThresholdType::float32: return static_cast<float>(value);
-    case ThresholdType::float64: break;
+    case ThresholdType::float16:
+      return static_cast<float>(c10::Half(static_cast<float>(value)));
+    case ThresholdType::float32:
+      return static_cast<float>(value);
+    case ThresholdType::float64:
+      break;
   }
   return floor_to_float(value);
 }

@@ -103,7 +103,8 @@ class HeaderReader {
     const std::uint64_t length = header_length();
     HeaderHandler handler;
     const char* text = reinterpret_cast<const char*>(bytes_.data()) + kLengthBytes;
-    if (!nlohmann::json::sax_parse(text, text + length, &handler)) fail("The header is malformed: " + handler.problem() + ".");
+    if (!nlohmann::json::sax_parse(text, text + length, &handler))
+      fail("The header is malformed: " + handler.problem() + ".");
     SafetensorsHeader header{kLengthBytes + length, std::move(handler.entries), std::move(handler.metadata)};
     for (const TensorEntry& entry : header.entries) check_entry(entry);
     check_layout(header);
@@ -116,11 +117,13 @@ class HeaderReader {
   }
 
   std::uint64_t header_length() const {
-    if (bytes_.size() < kLengthBytes) fail("The file is too short for a safetensors header: `" + std::to_string(bytes_.size()) + "` bytes.");
+    if (bytes_.size() < kLengthBytes)
+      fail("The file is too short for a safetensors header: `" + std::to_string(bytes_.size()) + "` bytes.");
     std::uint64_t length = 0;  // little-endian, as this machine
     std::memcpy(&length, bytes_.data(), sizeof length);
     if (length > kLargestHeader) fail("The header's length is absurd: `" + std::to_string(length) + "` bytes.");
-    if (length > bytes_.size() - kLengthBytes) fail("The file ends within its header of `" + std::to_string(length) + "` bytes.");
+    if (length > bytes_.size() - kLengthBytes)
+      fail("The file ends within its header of `" + std::to_string(length) + "` bytes.");
     return length;
   }
 
@@ -153,7 +156,8 @@ class HeaderReader {
       if (entry->begin > expected) fail("There is a gap before tensor `" + entry->name + "`.");
       expected = entry->end;
     }
-    if (expected != size) fail("Bytes that belong to no tensor follow the last one: `" + std::to_string(size - expected) + "`.");
+    if (expected != size)
+      fail("Bytes that belong to no tensor follow the last one: `" + std::to_string(size - expected) + "`.");
   }
 
   std::span<const std::byte> bytes_;

@@ -26,11 +26,13 @@ TEST(Augmentation, TextsReadBackEqual) {
 }
 
 TEST(Augmentation, NamesEveryWrongStepAtOnce) {
-  EXPECT_THAT(errors_of([] { augmentation_from({"flpi", "crop", "flip:2", "random_scale:2:0.5", "crop:32.5", "flip"}); }),
+  EXPECT_THAT(errors_of([] {
+                augmentation_from({"flpi", "crop", "flip:2", "random_scale:2:0.5", "crop:32.5", "flip"});
+              }),
               ElementsAre(AllOf(HasSubstr("`flpi`"), HasSubstr("Did you mean `flip`?")),
                           AllOf(HasSubstr("`crop`"), HasSubstr("`crop:SIDE`")),
-                          AllOf(HasSubstr("`flip:2`"), HasSubstr("from 0 to 1")),
-                          HasSubstr("LOW is above HIGH"), HasSubstr("a whole number")));
+                          AllOf(HasSubstr("`flip:2`"), HasSubstr("from 0 to 1")), HasSubstr("LOW is above HIGH"),
+                          HasSubstr("a whole number")));
 }
 
 TEST(InputSize, ReadsEveryRule) {

@@ -51,7 +51,8 @@ TEST(ClassTable, NamesWhatIsWrongWithFileAndLine) {
   EXPECT_THAT(errors_of([&] { read_classes(broken, "", ""); }), ElementsAre(HasSubstr("broken.csv:6")));
   const auto twice = folder.write("twice.csv", "id,name\n1,a\n1,b\nx,c\n300,d\n");
   EXPECT_THAT(errors_of([&] { read_classes(twice, "", ""); }),
-              ElementsAre(HasSubstr("twice.csv:3"), HasSubstr("twice.csv:4"), AllOf(HasSubstr("twice.csv:5"), HasSubstr("`300`"))));
+              ElementsAre(HasSubstr("twice.csv:3"), HasSubstr("twice.csv:4"),
+                          AllOf(HasSubstr("twice.csv:5"), HasSubstr("`300`"))));
   const auto hole = folder.write("hole.csv", "id,name\n1,a\n3,b\n");
   EXPECT_THAT(errors_of([&] { read_classes(hole, "", ""); }), ElementsAre(HasSubstr("the next one would be 2")));
   EXPECT_THAT(errors_of([&] { read_classes(folder / "none.csv", "", ""); }), ElementsAre(HasSubstr("cannot be read")));

@@ -23,8 +23,11 @@ class FolderDataset : public ::testing::Test {
   }
 
   Json table() const {
-    return {{"kind", "folder"}, {"root", folder_.path().string()}, {"labels", "labels.csv"},
-            {"class_names", {"cat", "dog"}}, {"roles", {{"train", "x*"}, {"test", "*:50%..100%"}}}};
+    return {{"kind", "folder"},
+            {"root", folder_.path().string()},
+            {"labels", "labels.csv"},
+            {"class_names", {"cat", "dog"}},
+            {"roles", {{"train", "x*"}, {"test", "*:50%..100%"}}}};
   }
 
   TempFolder folder_;
@@ -51,8 +54,8 @@ TEST_F(FolderDataset, NamesEverythingThatIsWrong) {
   folder_.write("images/x1.png", "twin");
   Json table = this->table();
   table["classes"] = "classes.csv";
-  EXPECT_THAT(errors_of([&] { Dataset::open(table); }),
-              ElementsAre(HasSubstr("either a classes file or class names"), HasSubstr("Two files belong to one image: `x1`")));
+  EXPECT_THAT(errors_of([&] { Dataset::open(table); }), ElementsAre(HasSubstr("either a classes file or class names"),
+                                                                    HasSubstr("Two files belong to one image: `x1`")));
   Json nothing = this->table();
   nothing["images"] = "none";
   EXPECT_THAT(errors_of([&] { Dataset::open(nothing); }), ElementsAre(HasSubstr("holds no images")));

@@ -38,9 +38,12 @@ TEST(LabelLines, AreShifted) {
 TEST(LabelLines, NameWhatIsWrong) {
   const TempFolder folder;
   const auto file = folder.write("l.txt", "a 1\nb 3\na 2\nc x\n");
-  EXPECT_THAT(errors_of([&] { read_label_lines(file, plain_classes({"cat", "dog"}), 0); }),
-              ElementsAre(AllOf(HasSubstr("l.txt:2"), HasSubstr("`3`")), AllOf(HasSubstr("l.txt:3"), HasSubstr("twice: `a`")),
-                          AllOf(HasSubstr("l.txt:4"), HasSubstr("`x`"))));
+  EXPECT_THAT(
+      errors_of([&] {
+        read_label_lines(file, plain_classes({"cat", "dog"}), 0);
+      }),
+      ElementsAre(AllOf(HasSubstr("l.txt:2"), HasSubstr("`3`")), AllOf(HasSubstr("l.txt:3"), HasSubstr("twice: `a`")),
+                  AllOf(HasSubstr("l.txt:4"), HasSubstr("`x`"))));
 }
 
 TEST(LabelTable, TakesNamesAndNumbers) {
@@ -55,7 +58,9 @@ TEST(LabelTable, TakesNamesAndNumbers) {
 TEST(LabelTable, OffersTheNearestName) {
   const TempFolder folder;
   const auto file = folder.write("l.csv", "id,labels\na,dgo\n");
-  EXPECT_THAT(errors_of([&] { read_label_table(file, plain_classes({"cat", "dog"})); }),
+  EXPECT_THAT(errors_of([&] {
+                read_label_table(file, plain_classes({"cat", "dog"}));
+              }),
               ElementsAre(AllOf(HasSubstr("l.csv:2"), HasSubstr("Did you mean `dog`?"))));
 }
 

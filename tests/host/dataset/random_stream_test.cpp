@@ -34,7 +34,9 @@ TEST(RandomStream, EqualsTheEvaluationGolden) {
   std::ifstream text(file);
   const auto golden = nlohmann::json::parse(text);
   const auto name = golden["name"].get<std::string>();
-  const auto hexadecimal = [](const nlohmann::json& digits) { return std::stoull(digits.get<std::string>(), nullptr, 16); };
+  const auto hexadecimal = [](const nlohmann::json& digits) {
+    return std::stoull(digits.get<std::string>(), nullptr, 16);
+  };
   for (std::size_t i = 0; i < golden["raw64_hex_first_8"].size(); ++i)
     EXPECT_EQ(RandomStream(name).at(i), hexadecimal(golden["raw64_hex_first_8"][i]));
   EXPECT_EQ(RandomStream(name).at(1'000'000), hexadecimal(golden["raw64_hex_counter_1000000"]));

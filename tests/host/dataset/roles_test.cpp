@@ -49,7 +49,8 @@ TEST(Roles, RefuseWhatIsMalformed) {
   for (const char* text : {"", ":5", "train:", "train:0", "train:9..3", "train:1..1", "train:0%..120%", "train:0..80%",
                            "train:-per-class", "train:x"})
     EXPECT_THAT(errors_of([&] { role_text_from(text, "dataset.roles.test"); }),
-                ElementsAre(HasSubstr("LIST:5-per-class"))) << text;
+                ElementsAre(HasSubstr("LIST:5-per-class")))
+        << text;
 }
 
 TEST(Roles, TakePartsOfLists) {
@@ -74,8 +75,9 @@ TEST(Roles, LeaveImagesWithoutClassOutOfTrainingOnly) {
 
 TEST(Roles, LeaveSelectedImagesOutOfReportedRoles) {
   std::vector<UserError> problems;
-  const auto roles = resolve_roles({{"train", "all:0..4"}, {"measure", "all:0..4"}, {"select", "all:1"}, {"test", "all:8..10"}},
-                                   ten_images(), 0, problems);
+  const auto roles =
+      resolve_roles({{"train", "all:0..4"}, {"measure", "all:0..4"}, {"select", "all:1"}, {"test", "all:8..10"}},
+                    ten_images(), 0, problems);
   EXPECT_THAT(roles.at(0).image_ids, ElementsAre("0", "1", "3"));
   EXPECT_THAT(roles.at(1).image_ids, ElementsAre("1", "2", "3"));
   EXPECT_THAT(roles.at(3).image_ids, ElementsAre("8", "9"));

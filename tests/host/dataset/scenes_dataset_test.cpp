@@ -27,7 +27,8 @@ TEST(ScenesDataset, NeedsNothingButItsKind) {
 }
 
 TEST(ScenesDataset, RolesAreRangesAndPartsOfThem) {
-  const auto dataset = Dataset::open({{"kind", "scenes"}, {"roles", {{"measure", "0..50"}, {"select", "0..50:1-per-class"}}}});
+  const auto dataset =
+      Dataset::open({{"kind", "scenes"}, {"roles", {{"measure", "0..50"}, {"select", "0..50:1-per-class"}}}});
   EXPECT_LE(dataset->role("select").image_ids.size(), 4U);
   EXPECT_EQ(dataset->role("select").image_ids.size() + dataset->role("measure").image_ids.size(), 50U);
 }
@@ -42,11 +43,13 @@ TEST(ScenesDataset, DigestsFollowSettingsAndImages) {
 }
 
 TEST(ScenesDataset, NamesEverythingThatIsWrong) {
-  EXPECT_THAT(errors_of([] {
-                Dataset::open({{"kind", "scenes"}, {"height_px", 8}, {"clases", 3}, {"roles", {{"test", "5..2"}, {"train", "a..b"}}}});
-              }),
-              ElementsAre(AllOf(HasSubstr("dataset.height_px"), HasSubstr("from 32 to 4096")), HasSubstr("dataset.clases"),
-                          HasSubstr("`5..2`"), HasSubstr("`a..b`")));
+  EXPECT_THAT(
+      errors_of([] {
+        Dataset::open(
+            {{"kind", "scenes"}, {"height_px", 8}, {"clases", 3}, {"roles", {{"test", "5..2"}, {"train", "a..b"}}}});
+      }),
+      ElementsAre(AllOf(HasSubstr("dataset.height_px"), HasSubstr("from 32 to 4096")), HasSubstr("dataset.clases"),
+                  HasSubstr("`5..2`"), HasSubstr("`a..b`")));
 }
 
 TEST(ScenesDataset, NamesAnImageOfNoRole) {

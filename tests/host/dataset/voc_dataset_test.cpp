@@ -30,7 +30,9 @@ class VocDataset : public ::testing::Test {
   }
 
   Json table() const {
-    return {{"kind", "voc"}, {"root", folder_.path().string()}, {"labels", "cls_labels.txt"},
+    return {{"kind", "voc"},
+            {"root", folder_.path().string()},
+            {"labels", "cls_labels.txt"},
             {"roles", {{"train", "train"}, {"measure", "train"}, {"test", "val"}}}};
   }
 
@@ -95,7 +97,8 @@ TEST_F(VocDataset, DigestNamesAMissingFile) {
 }
 
 TEST_F(VocDataset, SideInputsHaveFolders) {
-  const auto dataset = Dataset::open(with("side", {{"saliency", "Saliency"}, {"cues", {{"folder", "Cues"}, {"suffix", ".jpg"}}}}));
+  const auto dataset =
+      Dataset::open(with("side", {{"saliency", "Saliency"}, {"cues", {{"folder", "Cues"}, {"suffix", ".jpg"}}}}));
   EXPECT_EQ(dataset->entry("a").side.at("saliency"), folder_ / "Saliency/a.png");
   EXPECT_EQ(dataset->entry("a").side.at("cues"), folder_ / "Cues/a.jpg");
   EXPECT_THAT(errors_of([&] { dataset->digest({"a"}, Content::side, "depth"); }), ElementsAre(HasSubstr("`depth`")));
@@ -135,10 +138,13 @@ TEST_F(VocDataset, NamesAMissingRoot) {
 
 TEST(Coco549, OpensUnderItsMainProtocol) {
   SEEDBED_SHARED_OR_SKIP(root, "data/coco549");
-  const auto dataset = Dataset::open({{"kind", "voc"}, {"root", root.string()}, {"labels", "cls_labels.txt"},
-                                      {"classes", "classes.csv"}, {"protocol", "super12"},
-                                      {"roles", {{"train", "train"}, {"measure", "train"},
-                                                 {"select", "train:2-per-class"}, {"test", "val"}}}});
+  const auto dataset = Dataset::open(
+      {{"kind", "voc"},
+       {"root", root.string()},
+       {"labels", "cls_labels.txt"},
+       {"classes", "classes.csv"},
+       {"protocol", "super12"},
+       {"roles", {{"train", "train"}, {"measure", "train"}, {"select", "train:2-per-class"}, {"test", "val"}}}});
   EXPECT_EQ(dataset->classes().num_classes(), 12);
   EXPECT_THAT(dataset->role("train").image_ids, SizeIs(340));
   EXPECT_THAT(dataset->role("test").image_ids, SizeIs(204));
@@ -147,8 +153,12 @@ TEST(Coco549, OpensUnderItsMainProtocol) {
 
 TEST(Coco549, LeavesImagesWithoutVocClassesOut) {
   SEEDBED_SHARED_OR_SKIP(root, "data/coco549");
-  const auto dataset = Dataset::open({{"kind", "voc"}, {"root", root.string()}, {"labels", "cls_labels.txt"},
-                                      {"classes", "classes.csv"}, {"protocol", "voc20"}, {"roles", {{"train", "train"}}}});
+  const auto dataset = Dataset::open({{"kind", "voc"},
+                                      {"root", root.string()},
+                                      {"labels", "cls_labels.txt"},
+                                      {"classes", "classes.csv"},
+                                      {"protocol", "voc20"},
+                                      {"roles", {{"train", "train"}}}});
   EXPECT_THAT(dataset->role("train").image_ids, SizeIs(270));
   EXPECT_EQ(dataset->role("train").images_without_class, 70);
 }

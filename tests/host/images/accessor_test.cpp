@@ -19,7 +19,8 @@ using seedbed::testing::VocFolder;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-const Access kEverything{"a test", "train", "train", {Content::image, Content::image_labels, Content::mask}, {"saliency"}};
+const Access kEverything{
+    "a test", "train", "train", {Content::image, Content::image_labels, Content::mask}, {"saliency"}};
 
 std::shared_ptr<DecodedContent> scenes() {
   return std::make_shared<DecodedContent>(dataset::Dataset::open({{"kind", "scenes"}}));

@@ -39,8 +39,9 @@ LoaderOptions everything() {
   options.masks = true;
   options.raw_images = true;
   options.side = {"saliency"};
-  options.views = {{"main", dataset::input_size_from("long_side:24"),
-                    dataset::augmentation_from({"flip", "random_scale:0.8:1.2", "crop:20", "color_jitter:0.2:0.2:0.2:0.1"})}};
+  options.views = {
+      {"main", dataset::input_size_from("long_side:24"),
+       dataset::augmentation_from({"flip", "random_scale:0.8:1.2", "crop:20", "color_jitter:0.2:0.2:0.2:0.1"})}};
   return options;
 }
 

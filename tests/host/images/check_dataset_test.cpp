@@ -25,10 +25,12 @@ auto finding(const std::string& where, const std::string& problem) {
 TEST(CheckDataset, FindsNothingInAWholeOne) {
   const VocFolder files;
   std::int64_t last = 0;
-  EXPECT_THAT(check_dataset(*files.open(), [&](std::int64_t done, std::int64_t all) {
-                EXPECT_EQ(all, 5);
-                last = done;
-              }), IsEmpty());
+  EXPECT_THAT(check_dataset(*files.open(),
+                            [&](std::int64_t done, std::int64_t all) {
+                              EXPECT_EQ(all, 5);
+                              last = done;
+                            }),
+              IsEmpty());
   EXPECT_EQ(last, 5);
 }
 
@@ -42,10 +44,11 @@ TEST(CheckDataset, NamesEachThing) {
   write_label_png(folder / "SegmentationClass/e.png", at::full({24, 38}, 77, at::kByte));
   std::filesystem::remove(folder / "SegmentationClass/f.png");
   std::filesystem::remove(folder / "Saliency/g.png");
-  EXPECT_THAT(check_dataset(*files.open()),
-              ElementsAre(finding("a.jpg", "cannot be read"), finding("b.jpg", "damaged"), finding("c.png", "RGB colours"),
-                          finding("d.png", "another size"), finding("e.png", "`77`"),
-                          finding("SegmentationClass/f.png", "cannot be read"), finding("Saliency/g.png", "cannot be read")));
+  EXPECT_THAT(
+      check_dataset(*files.open()),
+      ElementsAre(finding("a.jpg", "cannot be read"), finding("b.jpg", "damaged"), finding("c.png", "RGB colours"),
+                  finding("d.png", "another size"), finding("e.png", "`77`"),
+                  finding("SegmentationClass/f.png", "cannot be read"), finding("Saliency/g.png", "cannot be read")));
 }
 
 TEST(CheckDataset, TrainingImagesNeedNoMasks) {
@@ -61,8 +64,7 @@ TEST(CheckDataset, TrainingImagesNeedNoMasks) {
 TEST(CheckDataset, ListsAreCheckedToo) {
   const VocFolder files(2);
   files.folder().write("ImageSets/Segmentation/train.txt", "a\nb\na\n");
-  EXPECT_THAT(check_dataset_table(files.table()),
-              ElementsAre(finding("train.txt:3", "twice: `a`")));
+  EXPECT_THAT(check_dataset_table(files.table()), ElementsAre(finding("train.txt:3", "twice: `a`")));
 }
 
 TEST(CheckDataset, ScenesAreAlwaysWhole) { EXPECT_THAT(check_dataset_table({{"kind", "scenes"}}), IsEmpty()); }

@@ -27,13 +27,20 @@ struct PngForm {
 
 PngForm form_of(PngKind kind) {
   switch (kind) {
-    case PngKind::grey1: return {PNG_COLOR_TYPE_GRAY, 1, 1};
-    case PngKind::grey8: return {PNG_COLOR_TYPE_GRAY, 8, 1};
-    case PngKind::grey16: return {PNG_COLOR_TYPE_GRAY, 16, 1};
-    case PngKind::grey_alpha: return {PNG_COLOR_TYPE_GRAY_ALPHA, 8, 2};
-    case PngKind::palette2: return {PNG_COLOR_TYPE_PALETTE, 2, 1};
-    case PngKind::rgb: return {PNG_COLOR_TYPE_RGB, 8, 3};
-    case PngKind::rgba: break;
+    case PngKind::grey1:
+      return {PNG_COLOR_TYPE_GRAY, 1, 1};
+    case PngKind::grey8:
+      return {PNG_COLOR_TYPE_GRAY, 8, 1};
+    case PngKind::grey16:
+      return {PNG_COLOR_TYPE_GRAY, 16, 1};
+    case PngKind::grey_alpha:
+      return {PNG_COLOR_TYPE_GRAY_ALPHA, 8, 2};
+    case PngKind::palette2:
+      return {PNG_COLOR_TYPE_PALETTE, 2, 1};
+    case PngKind::rgb:
+      return {PNG_COLOR_TYPE_RGB, 8, 3};
+    case PngKind::rgba:
+      break;
   }
   return {PNG_COLOR_TYPE_RGB_ALPHA, 8, 4};
 }
@@ -115,7 +122,8 @@ std::string png_header_bytes(std::uint32_t height, std::uint32_t width) {
   const std::string chunk = "IHDR" + big_endian(width) + big_endian(height) + std::string("\x08\x02\0\0\0", 5);
   const auto check = crc32(0, reinterpret_cast<const Bytef*>(chunk.data()), static_cast<uInt>(chunk.size()));
   const std::string end = "IDAT";
-  return "\x89PNG\r\n\x1a\n" + big_endian(13) + chunk + big_endian(static_cast<std::uint32_t>(check)) + big_endian(8) + end;
+  return "\x89PNG\r\n\x1a\n" + big_endian(13) + chunk + big_endian(static_cast<std::uint32_t>(check)) + big_endian(8) +
+         end;
 }
 
 }  // namespace seedbed::testing

@@ -83,7 +83,8 @@ TEST_F(ImageGoldens, ColourMap) {
     unsigned found[4]{};
     ASSERT_EQ(std::sscanf(line.c_str(), "%u,%u,%u,%u", &found[0], &found[1], &found[2], &found[3]), 4);
     ASSERT_EQ(found[0], index);
-    for (std::size_t channel = 0; channel < 3; ++channel) EXPECT_EQ(voc_colour_map()[index][channel], found[channel + 1]);
+    for (std::size_t channel = 0; channel < 3; ++channel)
+      EXPECT_EQ(voc_colour_map()[index][channel], found[channel + 1]);
   }
 }
 

@@ -36,8 +36,11 @@ class VocFolder {
   }
 
   dataset::Json table() const {
-    return {{"kind", "voc"}, {"root", folder_.path().string()}, {"labels", "cls_labels.txt"},
-            {"side", {{"saliency", "Saliency"}}}, {"roles", {{"train", "train"}, {"measure", "train"}}}};
+    return {{"kind", "voc"},
+            {"root", folder_.path().string()},
+            {"labels", "cls_labels.txt"},
+            {"side", {{"saliency", "Saliency"}}},
+            {"roles", {{"train", "train"}, {"measure", "train"}}}};
   }
   std::shared_ptr<const dataset::Dataset> open() const { return dataset::Dataset::open(table()); }
   const TempFolder& folder() const { return folder_; }

@@ -13,9 +13,11 @@ namespace {
 using ::testing::DoubleNear;
 using ::testing::Optional;
 
-std::optional<double> of_one_class(std::vector<double> scores, std::vector<int> labels, PrecisionForm form = PrecisionForm::sum,
-                                   Ties ties = Ties::grouped) {
-  return average_precision(at::tensor(scores, at::kDouble).unsqueeze(1), at::tensor(labels, at::kLong).unsqueeze(1), form, ties).at(0);
+std::optional<double> of_one_class(std::vector<double> scores, std::vector<int> labels,
+                                   PrecisionForm form = PrecisionForm::sum, Ties ties = Ties::grouped) {
+  return average_precision(at::tensor(scores, at::kDouble).unsqueeze(1), at::tensor(labels, at::kLong).unsqueeze(1),
+                           form, ties)
+      .at(0);
 }
 
 // By hand: hits at ranks 1 and 3 of 4 give precisions 1 and 2/3.

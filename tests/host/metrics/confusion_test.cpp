@@ -25,9 +25,12 @@ const at::Tensor kPrediction = row({0, 0, 1, 255, 1, 1, 254, 2, 0, 2});
 
 TEST(Confusion, PredictedVoidCountsAsTheRuleSays) {
   const auto count = [](PredictedVoid rule) { return count_confusion(kTruth, kPrediction, 3, rule); };
-  EXPECT_THAT(count(PredictedVoid::error), equals_tensor(at::tensor({2, 1, 0, 1, 0, 2, 0, 1, 1, 0, 1, 0}, at::kLong).view({3, 4})));
-  EXPECT_THAT(count(PredictedVoid::background), equals_tensor(at::tensor({3, 1, 0, 0, 1, 2, 0, 0, 1, 0, 1, 0}, at::kLong).view({3, 4})));
-  EXPECT_THAT(count(PredictedVoid::exclude), equals_tensor(at::tensor({2, 1, 0, 0, 0, 2, 0, 0, 1, 0, 1, 0}, at::kLong).view({3, 4})));
+  EXPECT_THAT(count(PredictedVoid::error),
+              equals_tensor(at::tensor({2, 1, 0, 1, 0, 2, 0, 1, 1, 0, 1, 0}, at::kLong).view({3, 4})));
+  EXPECT_THAT(count(PredictedVoid::background),
+              equals_tensor(at::tensor({3, 1, 0, 0, 1, 2, 0, 0, 1, 0, 1, 0}, at::kLong).view({3, 4})));
+  EXPECT_THAT(count(PredictedVoid::exclude),
+              equals_tensor(at::tensor({2, 1, 0, 0, 0, 2, 0, 0, 1, 0, 1, 0}, at::kLong).view({3, 4})));
   EXPECT_THROW(count(PredictedVoid::refuse), UserError);
   EXPECT_NO_THROW(count_confusion(kTruth, row({0, 0, 1, 0, 1, 1, 0, 2, 0, 255}), 3, PredictedVoid::refuse));
 }
@@ -49,7 +52,8 @@ at::Tensor counted_slowly(const at::Tensor& truth, const at::Tensor& prediction,
   const auto* t = truth.const_data_ptr<std::uint8_t>();
   const auto* p = prediction.const_data_ptr<std::uint8_t>();
   for (std::int64_t i = 0; i < truth.numel(); ++i)
-    if (t[i] < num_labels) ++confusion.mutable_data_ptr<std::int64_t>()[t[i] * (num_labels + 1) + std::min<std::int64_t>(p[i], num_labels)];
+    if (t[i] < num_labels)
+      ++confusion.mutable_data_ptr<std::int64_t>()[t[i] * (num_labels + 1) + std::min<std::int64_t>(p[i], num_labels)];
   return confusion;
 }
 
@@ -57,7 +61,8 @@ TEST(Confusion, EqualsASlowCount) {
   for (std::int64_t num_labels : {1, 2, 21, 81, 254})
     for (std::int64_t size : {1, 7, 8, 9, 63, 1000, 4099})
       for (double run : {1.0, 5.0, 40.0}) {
-        SCOPED_TRACE(std::to_string(num_labels) + " labels, " + std::to_string(size) + " pixels, runs of " + std::to_string(run));
+        SCOPED_TRACE(std::to_string(num_labels) + " labels, " + std::to_string(size) + " pixels, runs of " +
+                     std::to_string(run));
         const auto labels = [&](const std::string& name) {
           const at::Tensor drawn = seedbed::testing::formula_unit(name, size);
           const at::Tensor picked = drawn.index_select(0, at::arange(size).div(run).to(at::kLong));
@@ -103,7 +108,8 @@ TEST(LabelCounts, MeansSayWhatTheyAreTakenOver) {
 }
 
 TEST(Names, RoundTrip) {
-  for (const char* name : {"background", "error", "exclude", "refuse"}) EXPECT_EQ(name_of(predicted_void_from(name)), name);
+  for (const char* name : {"background", "error", "exclude", "refuse"})
+    EXPECT_EQ(name_of(predicted_void_from(name)), name);
   for (const char* name : {"miou_union", "miou_truth", "miou_all"}) EXPECT_EQ(miou_name(mean_over_from(name)), name);
   try {
     predicted_void_from("exlude");

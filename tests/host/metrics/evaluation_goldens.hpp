@@ -34,10 +34,13 @@ void expect_sweep(const EvaluationGolden& golden);
 /// null = undefined.
 inline void expect_value(const std::optional<double>& found, const nlohmann::json& expected, double tolerance) {
   ASSERT_EQ(found.has_value(), !expected.is_null()) << expected;
-  if (found) { EXPECT_NEAR(*found, expected.get<double>(), tolerance); }
+  if (found) {
+    EXPECT_NEAR(*found, expected.get<double>(), tolerance);
+  }
 }
 
-inline void expect_values(const std::vector<std::optional<double>>& found, const nlohmann::json& expected, double tolerance) {
+inline void expect_values(const std::vector<std::optional<double>>& found, const nlohmann::json& expected,
+                          double tolerance) {
   ASSERT_EQ(found.size(), expected.size());
   for (std::size_t i = 0; i < found.size(); ++i) {
     SCOPED_TRACE(i);

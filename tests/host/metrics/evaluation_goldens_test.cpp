@@ -34,8 +34,8 @@ const std::map<std::string, Run>& runs() {
 }
 
 const std::map<std::string, std::string> kElsewhere{
-    {"rng", "dataset_test runs it"},       {"image_io", "image_goldens_test runs it"}, {"boundary", "not computed yet"},
-    {"pointing", "not computed yet"},      {"statistics", "not computed yet"},         {"calibration", "not computed yet"},
+    {"rng", "dataset_test runs it"},  {"image_io", "image_goldens_test runs it"}, {"boundary", "not computed yet"},
+    {"pointing", "not computed yet"}, {"statistics", "not computed yet"},         {"calibration", "not computed yet"},
     {"wsol", "not computed yet"}};
 
 std::vector<std::filesystem::path> folders() {
@@ -44,11 +44,13 @@ std::vector<std::filesystem::path> folders() {
   const char* extra = std::getenv("SEEDBED_GOLDENS_EXTRA");
   std::istringstream list(extra == nullptr ? "" : extra);
   for (std::string folder; std::getline(list, folder, ':');)
-    for (const std::filesystem::path& place : {std::filesystem::path(folder), std::filesystem::path(folder) / "evaluation"}) {
+    for (const std::filesystem::path& place :
+         {std::filesystem::path(folder), std::filesystem::path(folder) / "evaluation"}) {
       // The methods' goldens have an index of the same name and another form.
       if (!std::filesystem::exists(place / "index.toml")) continue;
       const auto* entries = toml::parse_file((place / "index.toml").string())["golden"].as_array();
-      if (entries != nullptr && !entries->empty() && entries->front().as_table()->contains("id")) found.push_back(place);
+      if (entries != nullptr && !entries->empty() && entries->front().as_table()->contains("id"))
+        found.push_back(place);
     }
   return found;
 }

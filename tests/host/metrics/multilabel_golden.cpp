@@ -25,17 +25,20 @@ void expect_multilabel(const EvaluationGolden& golden) {
   const auto inputs = golden.open_inputs();
   const nlohmann::json expected = golden.expected_json();
   const at::Tensor scores = inputs->tensor("scores");
-  for (const auto& [part, labels] : {std::pair("plain", inputs->tensor("y")), std::pair("with_ignored", inputs->tensor("y_with_ignored"))})
+  for (const auto& [part, labels] :
+       {std::pair("plain", inputs->tensor("y")), std::pair("with_ignored", inputs->tensor("y_with_ignored"))})
     for (const auto& [form_name, form] : kForms)
       for (const auto& [ties_name, ties] : {std::pair("stable", Ties::stable), std::pair("grouped", Ties::grouped)}) {
         const std::string key = std::string(form_name) + ", ties " + ties_name;
         SCOPED_TRACE(std::string(part) + " " + key);
         const auto values = metrics::average_precision(scores, labels, form, ties);
         expect_values(values, expected[part][key], golden.tolerance);
-        expect_value(metrics::mean_defined(values), expected[part]["means over classes with a positive"][key], golden.tolerance);
+        expect_value(metrics::mean_defined(values), expected[part]["means over classes with a positive"][key],
+                     golden.tolerance);
       }
   expect_value(metrics::map_macro(scores, inputs->tensor("y")),
-               expected["plain"]["means over classes with a positive"]["sum_precision, ties grouped"], golden.tolerance);
+               expected["plain"]["means over classes with a positive"]["sum_precision, ties grouped"],
+               golden.tolerance);
 }
 
 }  // namespace seedbed::testing

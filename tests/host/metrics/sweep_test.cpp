@@ -53,7 +53,8 @@ LabelCounts brute_force(const std::vector<Image>& images, SweptBackground backgr
       const double largest = score[best * flat.size(1) + i];
       const double other = background == SweptBackground::constant ? value : std::pow(1 - largest, value);
       if (largest > other)
-        prediction.mutable_data_ptr<std::uint8_t>()[i] = static_cast<std::uint8_t>(image.planes[static_cast<std::size_t>(best)]);
+        prediction.mutable_data_ptr<std::uint8_t>()[i] =
+            static_cast<std::uint8_t>(image.planes[static_cast<std::size_t>(best)]);
     }
     counts += label_counts(count_confusion(image.truth_hw, prediction, kNumLabels, PredictedVoid::refuse));
   }
@@ -91,7 +92,8 @@ TEST(Sweep, LabelsAboveItsThresholdScoreTheSame) {
     const ImageSweep swept = Sweep(kNumLabels, background, values).count(image.maps_phw, image.planes, image.truth_hw);
     for (std::size_t i = 0; i < values.size(); ++i) {
       const at::Tensor labels = label_above(image.maps_phw, image.planes, deciding_threshold(background, values[i]));
-      const LabelCounts counts = label_counts(count_confusion(image.truth_hw, labels, kNumLabels, PredictedVoid::refuse));
+      const LabelCounts counts =
+          label_counts(count_confusion(image.truth_hw, labels, kNumLabels, PredictedVoid::refuse));
       EXPECT_EQ(swept.counts(i).intersection, counts.intersection);
       EXPECT_EQ(swept.counts(i).predicted, counts.predicted);
     }

@@ -20,7 +20,8 @@ TEST(ThresholdOfPower, DecidesAsThePowerDoes) {
     float value = threshold;
     for (int i = 0; i < 50; ++i) value = std::nextafter(value, 0.0F);
     for (int i = 0; i < 100; ++i, value = std::nextafter(value, 2.0F))
-      EXPECT_EQ(value > threshold, static_cast<double>(value) > std::pow(1.0 - static_cast<double>(value), alpha)) << value;
+      EXPECT_EQ(value > threshold, static_cast<double>(value) > std::pow(1.0 - static_cast<double>(value), alpha))
+          << value;
   }
   EXPECT_NEAR(threshold_of_power(1), 0.5, 1e-7);
   EXPECT_NEAR(threshold_of_power(2), (3 - std::sqrt(5)) / 2, 1e-7);
@@ -31,7 +32,8 @@ TEST(ThresholdOfPower, DecidesAsThePowerDoes) {
 TEST(DecidingThreshold, DecidesAsItsTypeDoes) {
   for (int k = 0; k < 100; ++k) {
     const double value = k / 100.0;
-    const float rounded = static_cast<float>(value), exact = deciding_threshold(SweptBackground::constant, value, ThresholdType::float64);
+    const float rounded = static_cast<float>(value),
+                exact = deciding_threshold(SweptBackground::constant, value, ThresholdType::float64);
     EXPECT_EQ(deciding_threshold(SweptBackground::constant, value), rounded);
     for (float map : {std::nextafter(rounded, -1.0F), rounded, std::nextafter(rounded, 2.0F)})
       EXPECT_EQ(map > exact, static_cast<double>(map) > value) << value;

@@ -21,7 +21,7 @@ struct ModelSettings {
   std::int64_t input_width_px = 0;
   std::int64_t random_seed = 0;
   std::string operation;             ///< names the random streams of initial weights
-  std::filesystem::path artefact_folder;
+  std::filesystem::path artefact_folder{};
 };
 
 /// A method and what the host knows of it. `run` and `manifest` live as long as their builder and registry.

@@ -51,7 +51,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Misdeed{"fixture.throws_torch", Cause::contract_error, "`fixture.throws_torch` failed inside LibTorch"},
                       Misdeed{"fixture.throws_int", Cause::contract_error, "threw something that is no std::exception"},
                       Misdeed{"fixture.hungry", Cause::out_of_memory, "The memory does not suffice"}),
-    [](const auto& info) { return std::string(info.param.method).substr(8); });
+    [](const auto& misdeed) { return std::string(misdeed.param.method).substr(8); });
 
 TEST(MisbehavingRefiner, WhatItLeavesChangedIsPutBackAndTold) {
   const TempFolder folder;

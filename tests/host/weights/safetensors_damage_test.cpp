@@ -114,7 +114,7 @@ TEST(DamagedSafetensors, CutsAndFlippedBits) {
   const std::string header = R"({"__metadata__":{"k":"v"},)" + entry("a", "0", "8", "[2]") +
                              R"(,"b":{"dtype":"BOOL","shape":[3],"data_offsets":[8,11]}})";
   const std::string whole = with_length(header, header.size(), "01234567\x01\x02\x03");
-  const auto read = [&, number = 0](const std::string& bytes) mutable {
+  auto read = [&, number = 0](const std::string& bytes) mutable {
     try {
       // A new name each time: overwriting a file makes some file systems wait for the disk.
       const auto file = SafetensorsFile::open(folder.write(std::to_string(number++), bytes));

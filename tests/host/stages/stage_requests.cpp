@@ -8,6 +8,7 @@
 
 #include "manifest/elf_sections.hpp"
 #include "manifest/manifest_json.hpp"
+#include "seedbed/fusion_plan.hpp"
 
 namespace seedbed::stages {
 namespace fs = std::filesystem;

@@ -104,6 +104,17 @@ std::map<std::string, SideFolder> read_side(TableReader& reader, const std::file
   return side;
 }
 
+std::function<std::optional<std::vector<std::int64_t>>(const std::string&)> labels_for_roles(
+    const FileDatasetParts& parts, bool labels_read) {
+  return [&parts, labels_read](const std::string& image_id) -> std::optional<std::vector<std::int64_t>> {
+    if (!labels_read) return std::vector<std::int64_t>{1};
+    if (!parts.labels) return std::nullopt;
+    const auto labels = parts.labels->find(image_id);
+    if (labels == parts.labels->end()) return std::nullopt;
+    return labels->second;
+  };
+}
+
 void require_labels(const ImageLabels& labels, const std::vector<Role>& roles, const std::filesystem::path& file,
                     std::vector<UserError>& problems) {
   for (const Role& role : roles) {

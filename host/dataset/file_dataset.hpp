@@ -65,6 +65,11 @@ std::filesystem::path read_root(TableReader& reader);
 std::map<std::string, SideFolder> read_side(TableReader& reader, const std::filesystem::path& root,
                                             std::vector<UserError>& problems);
 
+/// What `labels` says of an image, for roles; refers to `parts`. Where labels could not be read, every image passes for
+/// one with a class: that problem is told already.
+std::function<std::optional<std::vector<std::int64_t>>(const std::string&)> labels_for_roles(
+    const FileDatasetParts& parts, bool labels_read);
+
 /// A problem for each role with images that `labels` does not hold.
 void require_labels(const ImageLabels& labels, const std::vector<Role>& roles, const std::filesystem::path& file,
                     std::vector<UserError>& problems);

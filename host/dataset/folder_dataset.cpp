@@ -95,15 +95,6 @@ void read_label_sources(const FolderTable& folder, FileDatasetParts& parts) {
   if (folder.labels != "masks") parts.labels = read_label_table(folder.root / folder.labels, parts.classes);
 }
 
-RoleSource role_source(const FolderTable& folder, const ImageFiles& files, const FileDatasetParts& parts) {
-  return {[&](const std::string& list, const std::string& where) { return images_of_list(folder, files, list, where); },
-          [&](const std::string& id) -> std::optional<std::vector<std::int64_t>> {
-            const auto labels = parts.labels ? parts.labels->find(id) : ImageLabels::const_iterator{};
-            if (!parts.labels || labels == parts.labels->end()) return std::nullopt;
-            return labels->second;
-          }};
-}
-
 }  // namespace
 
 const std::vector<std::string>& folder_keys() {
@@ -120,18 +111,15 @@ std::shared_ptr<const Dataset> open_folder(const Json& table, std::int64_t image
   const FolderTable folder = read_table(reader, parts, problems);
   if (folder.root.empty()) throw_if_any(std::move(problems));
   ImageFiles files;
-  try {
-    files = find_images(folder.images);
-    read_label_sources(folder, parts);
-  } catch (const UserErrors& errors) {
-    problems.insert(problems.end(), errors.errors().begin(), errors.errors().end());
-  } catch (const UserError& error) {
-    problems.push_back(error);
-  }
-  const bool labels_known = problems.empty();
-  if (labels_known)
-    parts.roles = resolve_roles(folder.roles, role_source(folder, files, parts), images_limit, problems);
-  if (labels_known && parts.labels) require_labels(*parts.labels, parts.roles, folder.root / folder.labels, problems);
+  const bool images_found = collect_problems(problems, [&] { files = find_images(folder.images); });
+  const bool labels_read = collect_problems(problems, [&] { read_label_sources(folder, parts); });
+  if (!images_found) throw_if_any(std::move(problems));
+  const auto list_images = [&](const std::string& list, const std::string& where) {
+    return images_of_list(folder, files, list, where);
+  };
+  const RoleSource source{list_images, labels_for_roles(parts, labels_read)};
+  parts.roles = resolve_roles(folder.roles, source, images_limit, problems);
+  if (labels_read && parts.labels) require_labels(*parts.labels, parts.roles, folder.root / folder.labels, problems);
   throw_if_any(std::move(problems));
   // A list may name an image that is not there; `datasets check` and the digest then name this file.
   parts.image_path = [files = std::move(files), images = folder.images](const std::string& id) {

@@ -96,12 +96,16 @@ void leave_out_selected(std::vector<Role>& roles) {
       std::erase_if(role.image_ids, [&](const std::string& id) { return selected.contains(id); });
 }
 
-// Two roles may name one list; what is wrong with it is said once.
-void add_once(std::vector<UserError>& problems, const UserError& error) {
-  const auto same = [&](const UserError& known) {
-    return known.where() == error.where() && known.message() == error.message();
-  };
-  if (std::ranges::none_of(problems, same)) problems.push_back(error);
+Role role_from(const std::string& name, const Json& text, const RoleSource& source) {
+  const std::string where = "dataset.roles." + name;
+  if (std::ranges::find(role_names(), name) == role_names().end())
+    throw UserError(where, "There is no such role: `" + name + "`.",
+                    did_you_mean(name, role_names()) + "Roles: " + quoted_list(role_names()) + ".");
+  if (!text.is_string()) throw UserError(where, "A role is a text: `" + text.dump() + "`.", std::string(kForms));
+  const RoleText role_text = role_text_from(text.get<std::string>(), where);
+  Role role{name, images_of(role_text, source.image_ids(role_text.list, where), source, where), false, 0};
+  if (name == "train") leave_out_images_without_class(role, source);
+  return role;
 }
 
 }  // namespace
@@ -124,23 +128,10 @@ const std::vector<std::string>& role_names() {
 std::vector<Role> resolve_roles(const Json& roles, const RoleSource& source, std::int64_t images_limit,
                                 std::vector<UserError>& problems) {
   std::vector<Role> resolved;
-  for (const auto& [name, text] : roles.items()) {
-    const std::string where = "dataset.roles." + name;
-    try {
-      if (std::ranges::find(role_names(), name) == role_names().end())
-        throw UserError(where, "There is no such role: `" + name + "`.",
-                        did_you_mean(name, role_names()) + "Roles: " + quoted_list(role_names()) + ".");
-      if (!text.is_string()) throw UserError(where, "A role is a text: `" + text.dump() + "`.", std::string(kForms));
-      const RoleText role_text = role_text_from(text.get<std::string>(), where);
-      Role role{name, images_of(role_text, source.image_ids(role_text.list, where), source, where), false, 0};
-      if (name == "train") leave_out_images_without_class(role, source);
-      resolved.push_back(std::move(role));
-    } catch (const UserErrors& errors) {
-      for (const UserError& error : errors.errors()) add_once(problems, error);
-    } catch (const UserError& error) {
-      add_once(problems, error);
-    }
-  }
+  for (const auto& [name, text] : roles.items())
+    collect_problems(problems, [&, &role_name = name, &role_text = text] {
+      resolved.push_back(role_from(role_name, role_text, source));
+    });
   leave_out_selected(resolved);
   for (Role& role : resolved) {
     if (role.image_ids.empty())

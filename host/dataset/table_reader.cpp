@@ -110,4 +110,22 @@ void throw_if_any(std::vector<UserError> problems) {
   if (!problems.empty()) throw UserErrors(std::move(problems));
 }
 
+bool collect_problems(std::vector<UserError>& problems, const std::function<void()>& call) {
+  const auto add_once = [&](const UserError& error) {
+    const auto same = [&](const UserError& known) {
+      return known.where() == error.where() && known.message() == error.message();
+    };
+    if (std::ranges::none_of(problems, same)) problems.push_back(error);
+  };
+  try {
+    call();
+    return true;
+  } catch (const UserErrors& errors) {
+    std::ranges::for_each(errors.errors(), add_once);
+  } catch (const UserError& error) {
+    add_once(error);
+  }
+  return false;
+}
+
 }  // namespace seedbed::dataset

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,5 +50,8 @@ std::string quoted_list(const std::vector<std::string>& names, std::size_t limit
 
 /// Throws UserErrors if there are any, a single one as itself.
 void throw_if_any(std::vector<UserError> problems);
+
+/// Runs `call`. UserErrors that it throws are added to `problems`, each once; true where there were none.
+bool collect_problems(std::vector<UserError>& problems, const std::function<void()>& call);
 
 }  // namespace seedbed::dataset

@@ -55,17 +55,6 @@ void read_label_sources(const VocTable& voc, FileDatasetParts& parts) {
   if (voc.labels != "masks") parts.labels = read_label_lines(voc.root / voc.labels, parts.classes, voc.label_offset);
 }
 
-RoleSource role_source(const VocTable& voc, const FileDatasetParts& parts) {
-  return {[&](const std::string& list, const std::string& where) {
-            return read_image_list(find_image_list(voc.lists, list, where));
-          },
-          [&](const std::string& id) -> std::optional<std::vector<std::int64_t>> {
-            const auto labels = parts.labels ? parts.labels->find(id) : ImageLabels::const_iterator{};
-            if (!parts.labels || labels == parts.labels->end()) return std::nullopt;
-            return labels->second;
-          }};
-}
-
 }  // namespace
 
 const std::vector<std::string>& voc_keys() {
@@ -82,16 +71,13 @@ std::shared_ptr<const Dataset> open_voc(const Json& table, std::int64_t images_l
   parts.kind = reader.text("kind", "voc");
   const VocTable voc = read_table(reader, parts, problems);
   if (voc.root.empty()) throw_if_any(std::move(problems));
-  try {
-    read_label_sources(voc, parts);
-  } catch (const UserErrors& errors) {
-    problems.insert(problems.end(), errors.errors().begin(), errors.errors().end());
-  } catch (const UserError& error) {
-    problems.push_back(error);
-  }
-  const bool labels_known = problems.empty();
-  parts.roles = resolve_roles(voc.roles, role_source(voc, parts), images_limit, problems);
-  if (labels_known && parts.labels) require_labels(*parts.labels, parts.roles, voc.root / voc.labels, problems);
+  const bool labels_read = collect_problems(problems, [&] { read_label_sources(voc, parts); });
+  const auto list_images = [&](const std::string& list, const std::string& where) {
+    return read_image_list(find_image_list(voc.lists, list, where));
+  };
+  const RoleSource source{list_images, labels_for_roles(parts, labels_read)};
+  parts.roles = resolve_roles(voc.roles, source, images_limit, problems);
+  if (labels_read && parts.labels) require_labels(*parts.labels, parts.roles, voc.root / voc.labels, problems);
   throw_if_any(std::move(problems));
   parts.image_path = [folder = voc.images, suffix = voc.image_suffix](const std::string& id) {
     return folder / (id + suffix);

@@ -54,8 +54,9 @@ TEST_F(FolderDataset, NamesEverythingThatIsWrong) {
   folder_.write("images/x1.png", "twin");
   Json table = this->table();
   table["classes"] = "classes.csv";
-  EXPECT_THAT(errors_of([&] { Dataset::open(table); }), ElementsAre(HasSubstr("either a classes file or class names"),
-                                                                    HasSubstr("Two files belong to one image: `x1`")));
+  EXPECT_THAT(errors_of([&] { Dataset::open(table); }),
+              ElementsAre(HasSubstr("either a classes file or class names"),
+                          HasSubstr("Two files belong to one image: `x1`"), HasSubstr("classes.csv")));
   Json nothing = this->table();
   nothing["images"] = "none";
   EXPECT_THAT(errors_of([&] { Dataset::open(nothing); }), ElementsAre(HasSubstr("holds no images")));

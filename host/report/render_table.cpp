@@ -25,8 +25,8 @@ std::vector<std::string> words_of(const TableColumn& column) {
 
 // Signs for the reasons that make a number no fair one; letters are for all other notes.
 const std::vector<std::string>& oracle_signs() {
-  static const std::vector<std::string> kSigns{"†", "‡", "§"};
-  return kSigns;
+  static const std::vector<std::string> signs{"†", "‡", "§"};
+  return signs;
 }
 
 std::string rule_range(const Number& number) {

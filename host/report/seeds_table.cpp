@@ -19,8 +19,8 @@ using Labels = std::vector<std::string>;
 
 // What a table shows where nobody says: one number a target.
 const Names& headline_metrics() {
-  static const Names kNames{"miou_union", "map_macro"};
-  return kNames;
+  static const Names names{"miou_union", "map_macro"};
+  return names;
 }
 
 bool holds(const Names& names, const std::string& name) {
@@ -174,13 +174,13 @@ class ColumnOrder {
   }
 
   Key key(const Mean& mean, const Point& point) const {
-    static const Names kRules{"", "fixed", "chosen", "oracle"};
+    static const Names rules{"", "fixed", "chosen", "oracle"};
     const Labels across = labels_of(point, options_.columns);
     return {static_cast<std::size_t>(std::find(across_.begin(), across_.end(), across) - across_.begin()),
             position(purposes_, mean.purpose),
             position(options_.metrics, mean.metric),
             mean.target,
-            position(kRules, mean.rule),
+            position(rules, mean.rule),
             mean.unit};
   }
 

@@ -149,9 +149,9 @@ std::string as_markdown(const Sheet& sheet) {
   text += "|\n" + rule + "|\n";
   for (const auto& row : sheet.rows) {
     for (const Entry& entry : row) {
-      static constexpr std::array<std::pair<const char*, const char*>, 3> kEmphasis{
+      static constexpr std::array<std::pair<const char*, const char*>, 3> emphasis{
           {{"", ""}, {"**", "**"}, {"<u>", "</u>"}}};
-      const auto& [open, close] = kEmphasis.at(static_cast<std::size_t>(entry.rank));
+      const auto& [open, close] = emphasis.at(static_cast<std::size_t>(entry.rank));
       const std::string marks = entry.marks.empty() ? "" : "<sup>" + joined(entry.marks) + "</sup>";
       text += fmt::format("| {}{}{}{}{} ", open, markdown_safe(entry.lead), close, markdown_safe(entry.rest), marks);
     }
@@ -232,10 +232,10 @@ std::string as_latex(const Sheet& sheet) {
 }  // namespace
 
 Format format_from(std::string_view name) {
-  static const std::vector<std::string> kNames{"text", "markdown", "csv", "latex", "json"};
-  const auto found = std::find(kNames.begin(), kNames.end(), name);
-  if (found != kNames.end()) return static_cast<Format>(found - kNames.begin());
-  const std::string nearest = nearest_name(name, kNames);
+  static const std::vector<std::string> names{"text", "markdown", "csv", "latex", "json"};
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found != names.end()) return static_cast<Format>(found - names.begin());
+  const std::string nearest = nearest_name(name, names);
   throw UserError("--format", fmt::format("There is no such format: `{}`.", name),
                   nearest.empty() ? "one of text, markdown, csv, latex, json" : "did you mean `" + nearest + "`?");
 }

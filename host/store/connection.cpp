@@ -19,14 +19,14 @@ constexpr int kBusyMilliseconds = 10'000;
 int open_flags(OpenMode mode) {
   // A reader opens for writing too where it can: a store left by a killed writer can only be read once its journal
   // has been taken back. `query_only` keeps it from writing anything else.
-  constexpr int kCommon = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  constexpr int common = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   switch (mode) {
     case OpenMode::create:
-      return kCommon | SQLITE_OPEN_CREATE;
+      return common | SQLITE_OPEN_CREATE;
     case OpenMode::immutable:
       return SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
     default:
-      return kCommon;
+      return common;
   }
 }
 

@@ -9,7 +9,7 @@ namespace seedbed::store {
 
 bool is_network_file_system(unsigned long type) {
   // From linux/magic.h and the file systems' own sources. FUSE may be local (then a rollback journal costs little).
-  static constexpr std::array kNetwork{
+  static constexpr std::array network_types{
       0x6969ul,      // NFS
       0x517Bul,      // SMB
       0xFE534D42ul,  // SMB2
@@ -29,7 +29,7 @@ bool is_network_file_system(unsigned long type) {
       0xAAD7AAEAul,  // PanFS
   };
   // Some kernels sign-extend the 32-bit number.
-  return std::find(kNetwork.begin(), kNetwork.end(), type & 0xFFFFFFFFul) != kNetwork.end();
+  return std::find(network_types.begin(), network_types.end(), type & 0xFFFFFFFFul) != network_types.end();
 }
 
 std::string_view journal_mode_for(const std::filesystem::path& folder) {

@@ -22,10 +22,10 @@ int allow_reading(void* /*context*/, int action, const char* name, const char* v
     case SQLITE_FUNCTION:
       return value && std::string_view(value) == "load_extension" ? SQLITE_DENY : SQLITE_OK;
     case SQLITE_PRAGMA: {
-      static constexpr std::array<std::string_view, 6> kHarmless{"table_info", "table_xinfo",  "table_list",
-                                                                 "index_list", "user_version", "foreign_key_list"};
+      static constexpr std::array<std::string_view, 6> harmless{"table_info", "table_xinfo",  "table_list",
+                                                                "index_list", "user_version", "foreign_key_list"};
       const bool sets_version = value && std::string_view(name) == "user_version";
-      for (const std::string_view pragma : kHarmless) {
+      for (const std::string_view pragma : harmless) {
         if (pragma == name && !sets_version) return SQLITE_OK;
       }
       return SQLITE_DENY;

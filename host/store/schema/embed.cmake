@@ -18,9 +18,9 @@ file(WRITE "${OUTPUT}" "// Generated from host/store/schema.
 namespace seedbed::store {
 
 std::span<const Migration> all_migrations() {
-  static constexpr Migration kMigrations[] = {
+  static constexpr Migration migrations[] = {
 ${entries}  };
-  return kMigrations;
+  return migrations;
 }
 
 }  // namespace seedbed::store

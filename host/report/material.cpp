@@ -71,30 +71,35 @@ void read_ledger(const store::Store& store, std::int64_t study, Points& points) 
                   "UNION SELECT DISTINCT point, 'labels', labels_at_inference, role FROM v_ledger "
                   "WHERE study_id = {0} AND purpose = 'infer' AND labels_at_inference <> '' ORDER BY 1, 2, 3, 4",
                   study));
+  using RolesByKind = std::map<std::string, std::set<std::string>>;
   struct Shown {
-    std::set<std::string> training, at_inference, labels, choosing, weights;
+    RolesByKind weights, training, labels, at_inference, choosing;
   };
   std::map<std::int64_t, Shown> shown;
   for (const auto& row : found.rows) {
     Shown& point = shown[integer(row[0])];
     const std::string purpose = text(row[1]);
     const std::string kind = text(row[2]);
-    const std::string entry = text(row[3]).empty() ? kind : fmt::format("{} ({})", kind, text(row[3]));
+    const std::string role = text(row[3]);
     if (kind.starts_with("weights:")) {
-      point.weights.insert(kind.substr(kind.find(':') + 1));
+      point.weights[kind.substr(kind.find(':') + 1)];
     } else if (purpose == "train") {
-      point.training.insert(entry);
+      point.training[kind].insert(role);
     } else if (purpose == "labels") {
-      point.labels.insert(entry);
+      point.labels[kind].insert(role);
     } else if (purpose == "choose") {
-      point.choosing.insert(entry);
+      point.choosing[kind].insert(role);
     } else if (kind != "image_labels") {  // those are under "labels", with where they came from
-      point.at_inference.insert(entry);
+      point.at_inference[kind].insert(role);
     }
   }
   for (const auto& [number, point] : shown) {
     std::vector<std::string> parts;
-    const auto add = [&](const char* words, const std::set<std::string>& entries) {
+    const auto add = [&](const char* words, const RolesByKind& kinds) {
+      std::vector<std::string> entries;
+      for (const auto& [kind, roles] : kinds) {
+        entries.push_back(roles.empty() ? kind : fmt::format("{} ({})", kind, fmt::join(roles, ", ")));
+      }
       if (!entries.empty()) parts.push_back(fmt::format("{}: {}", words, fmt::join(entries, ", ")));
     };
     add("pretrained weights", point.weights);

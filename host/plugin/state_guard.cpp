@@ -22,18 +22,21 @@ namespace {
 
 constexpr std::array kSignals{SIGINT, SIGTERM, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGILL, SIGPIPE, SIGCHLD, SIGALRM};
 
-// Rounding and the treatment of denormal numbers, without the sticky exception flags.
+// Rounding and the treatment of denormal numbers, without the sticky exception flags. On x86-64 two units have a mode
+// each: the vector unit's in the low half, that of `long double` in the high one.
 unsigned floating_point_mode() {
+  const auto rounding = static_cast<unsigned>(std::fegetround());
 #if defined(__x86_64__)
-  return _mm_getcsr() & ~_MM_EXCEPT_MASK;
+  return (_mm_getcsr() & ~_MM_EXCEPT_MASK & 0xffffu) | (rounding << 16);
 #else
-  return static_cast<unsigned>(std::fegetround());
+  return rounding;
 #endif
 }
 
 void set_floating_point_mode(unsigned mode) {
 #if defined(__x86_64__)
-  _mm_setcsr(mode | (_mm_getcsr() & _MM_EXCEPT_MASK));
+  std::fesetround(static_cast<int>(mode >> 16));
+  _mm_setcsr((mode & 0xffffu) | (_mm_getcsr() & _MM_EXCEPT_MASK));
 #else
   std::fesetround(static_cast<int>(mode));
 #endif

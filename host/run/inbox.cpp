@@ -10,16 +10,27 @@
 namespace seedbed::run {
 namespace fs = std::filesystem;
 
+namespace {
+
+void set_aside(const fs::path& file) {
+  std::error_code ignored;
+  fs::rename(file, file.string() + ".refused", ignored);
+}
+
+}  // namespace
+
 void take_result_file(store::Store& store, const fs::path& file, const OnResult& on_result) {
   protocol::StageResult result;
   try {
     result = protocol::read_result_file(file);
+    store.take_result(result);
   } catch (const UserError&) {
-    std::error_code ignored;
-    fs::rename(file, file.string() + ".torn", ignored);
+    set_aside(file);
+    throw;
+  } catch (const ContractError&) {
+    set_aside(file);
     throw;
   }
-  store.take_result(result);
   fs::remove(file);
   if (on_result) on_result(result);
 }

@@ -11,7 +11,8 @@ namespace seedbed::run {
 using OnResult = std::function<void(const protocol::StageResult&)>;
 
 /// Commits one result file to the store and then removes it. Taking a file twice changes nothing.
-/// Throws: UserError for a torn file (it is moved aside as `NAME.torn`, so it is seen once).
+/// Throws: UserError for a torn file or another store's, ContractError for a malformed one; it is moved aside as
+/// `NAME.refused`, so it is seen once.
 void take_result_file(store::Store& store, const std::filesystem::path& file, const OnResult& on_result);
 
 /// Commits every result file that workers left, e.g. after a supervisor was killed. Returns how many.

@@ -42,6 +42,10 @@ function(seedbed_add_test name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
+  if(maps_torch AND NOT "${arg_ENVIRONMENT}" MATCHES "OMP_NUM_THREADS")
+    # Threads that wait spin: beside other tests they cost more than they bring.
+    list(APPEND arg_ENVIRONMENT OMP_NUM_THREADS=1)
+  endif()
   set_tests_properties(
     ${name} PROPERTIES LABELS "${arg_LABELS};${maps_torch}" TIMEOUT ${arg_TIMEOUT} ENVIRONMENT "${arg_ENVIRONMENT}"
                        RUN_SERIAL ${arg_SERIAL} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")

@@ -12,12 +12,23 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+class Leaf : public Module {
+ public:
+  explicit Leaf(bool is_convolution) {
+    if (is_convolution) {
+      register_parameter("weight", at::zeros({2, 3}));
+    } else {
+      register_buffer("num_batches_tracked", at::zeros({}, at::kLong));
+    }
+  }
+};
+
 /// A backbone of two tensors that is never run.
 class TwoTensors : public Backbone {
  public:
   TwoTensors() {
-    register_parameter("conv.weight", at::zeros({2, 3}));
-    register_buffer("norm.num_batches_tracked", at::zeros({}, at::kLong));
+    register_module("conv", std::make_shared<Leaf>(true));
+    register_module("norm", std::make_shared<Leaf>(false));
   }
   Normalisation normalisation() const override { return {}; }
   std::vector<TapInfo> taps() const override { return {}; }

@@ -198,7 +198,7 @@ TEST(Groups, AChosenValueReachesTheLabels) {
   choose.inputs = {{"maps", seeds.key}};
   const Recorder chosen = run(request(folder.path(), {seeds, choose}));
   expect_done(chosen);
-  const Json rule{{"rule", "threshold"}, {"choose", {{"on", "all"}}}};
+  const Json rule{{"rule", "threshold"}, {"choose", {{"on", "measure"}}}};
   StageSpec labels = labels_of(seeds, rule);
   labels.inputs.push_back({"chosen", choose.key});
   StageSpec scored = score_of(labels, rule);

@@ -69,7 +69,7 @@ StageSpec stage(StageType type, const std::string& operation, const std::string&
   spec.type = type;
   spec.operation = operation;
   spec.node = name;
-  spec.role = "all";
+  spec.role = "measure";
   spec.image_ids = std::move(image_ids);
   return spec;
 }
@@ -137,7 +137,7 @@ GroupRequest request(const fs::path& folder, std::vector<StageSpec> stages) {
   GroupRequest made;
   made.group = "test";
   made.stages = std::move(stages);
-  made.dataset = {{"kind", "scenes"}, {"height_px", 48}, {"width_px", 48}, {"roles", {{"all", "0..40"}}}};
+  made.dataset = {{"kind", "scenes"}, {"height_px", 48}, {"width_px", 48}, {"roles", {{"measure", "0..40"}}}};
   made.artefact_folder = (folder / "artefacts").string();
   return made;
 }

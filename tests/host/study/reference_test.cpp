@@ -57,5 +57,13 @@ TEST(Experiments, Read) {
   }
 }
 
+// A preset is a part of a study: with a generator on top it reads.
+TEST_F(StudyTest, PresetsOfExperimentsRead) {
+  for (const auto& entry : fs::directory_iterator(kExperiments / "presets")) {
+    SCOPED_TRACE(entry.path());
+    EXPECT_NO_THROW(read("schema = 1\nextends = \"" + entry.path().string() + "\"\n[seed_generator]\nmethod = \"cam\"\n"));
+  }
+}
+
 }  // namespace
 }  // namespace seedbed::study

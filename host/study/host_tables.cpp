@@ -4,59 +4,10 @@
 #include <utility>
 
 #include "seedbed/error.hpp"
+#include "study/key_specs.hpp"
 
 namespace seedbed::study {
 namespace {
-
-struct Range {
-  std::optional<double> minimum = std::nullopt;
-  std::optional<double> maximum = std::nullopt;
-  std::string unit = {};
-};
-
-using Texts = std::vector<std::string>;
-
-ParameterSpec key(std::string name, ParameterType type, ParameterValue value, std::string summary) {
-  ParameterSpec spec;
-  spec.name = std::move(name);
-  spec.type = type;
-  spec.default_value = std::move(value);
-  spec.summary = std::move(summary);
-  return spec;
-}
-
-ParameterSpec flag(std::string name, bool value, std::string summary) {
-  return key(std::move(name), ParameterType::boolean, value, std::move(summary));
-}
-
-ParameterSpec ranged(ParameterSpec spec, const Range& range) {
-  spec.minimum = range.minimum;
-  spec.maximum = range.maximum;
-  spec.unit = range.unit;
-  return spec;
-}
-
-ParameterSpec integer(std::string name, std::int64_t value, const Range& range, std::string summary) {
-  return ranged(key(std::move(name), ParameterType::integer, value, std::move(summary)), range);
-}
-
-ParameterSpec number(std::string name, double value, const Range& range, std::string summary) {
-  return ranged(key(std::move(name), ParameterType::number, value, std::move(summary)), range);
-}
-
-ParameterSpec text(std::string name, std::string value, std::string summary) {
-  return key(std::move(name), ParameterType::text, std::move(value), std::move(summary));
-}
-
-ParameterSpec choice(std::string name, std::string value, Texts choices, std::string summary) {
-  ParameterSpec spec = text(std::move(name), std::move(value), std::move(summary));
-  spec.choices = std::move(choices);
-  return spec;
-}
-
-ParameterSpec texts(std::string name, Texts value, std::string summary) {
-  return key(std::move(name), ParameterType::texts, std::move(value), std::move(summary));
-}
 
 ParameterSpec scales(std::string summary) {
   ParameterSpec spec = key("scales", ParameterType::numbers, std::vector<double>{1.0}, std::move(summary));
@@ -72,8 +23,6 @@ ParameterSpec keep() {
   return choice("keep", "none", {"none", "file"},
                 "`file` writes the result to the artefact folder and leaves it there.");
 }
-
-const Texts kTargets{"seeds", "pseudo_labels", "predictions", "image_labels"};
 
 HostTable file_table() {
   return {"",

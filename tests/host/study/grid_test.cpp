@@ -47,9 +47,7 @@ TEST_F(GridTest, WithoutOneThereIsOneCell) {
   EXPECT_THAT(study.random_seeds, ElementsAre(0));
 }
 
-TEST_F(GridTest, AFlagSwitchesItOff) {
-  EXPECT_EQ(read_with_base(block({kPooling}), {"grid=[]"}).cells.size(), 1u);
-}
+TEST_F(GridTest, AFlagSwitchesItOff) { EXPECT_EQ(read_with_base(block({kPooling}), {"grid=[]"}).cells.size(), 1u); }
 
 TEST_F(GridTest, ABlockIsTheProductOfItsAxes) {
   EXPECT_THAT(cells(block({kPooling, kCells})),

@@ -61,7 +61,8 @@ TEST(Experiments, Read) {
 TEST_F(StudyTest, PresetsOfExperimentsRead) {
   for (const auto& entry : fs::directory_iterator(kExperiments / "presets")) {
     SCOPED_TRACE(entry.path());
-    EXPECT_NO_THROW(read("schema = 1\nextends = \"" + entry.path().string() + "\"\n[seed_generator]\nmethod = \"cam\"\n"));
+    EXPECT_NO_THROW(
+        read("schema = 1\nextends = \"" + entry.path().string() + "\"\n[seed_generator]\nmethod = \"cam\"\n"));
   }
 }
 

@@ -37,9 +37,10 @@ std::vector<std::int64_t> shape_of(const toml::table& table) {
   return shape;
 }
 
-// "64x3x7x7"; a scalar has an empty text.
+// "64x3x7x7" or "scalar".
 std::vector<std::int64_t> shape_from(const std::string& text) {
   std::vector<std::int64_t> shape;
+  if (text == "scalar") return shape;
   std::istringstream sizes(text);
   for (std::string size; std::getline(sizes, size, 'x');) shape.push_back(std::stoll(size));
   return shape;
@@ -122,6 +123,14 @@ std::int64_t BackboneGolden::integer(std::string_view key) const {
   const auto value = entry_->table["config"][key].value<std::int64_t>();
   if (!value) throw std::runtime_error("golden `" + name() + "` has no config `" + std::string(key) + "`");
   return *value;
+}
+
+std::vector<std::int64_t> BackboneGolden::integers(std::string_view key) const {
+  const toml::array* values = entry_->table["config"][key].as_array();
+  if (!values) throw std::runtime_error("golden `" + name() + "` has no config `" + std::string(key) + "`");
+  std::vector<std::int64_t> integers;
+  for (const toml::node& value : *values) integers.push_back(value.value<std::int64_t>().value());
+  return integers;
 }
 
 bool BackboneGolden::flag(std::string_view key, bool otherwise) const {

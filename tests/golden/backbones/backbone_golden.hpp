@@ -28,6 +28,7 @@ class BackboneGolden {
 
   /// A value of the entry's `config`. Throws std::runtime_error where there is none and no other is given.
   std::int64_t integer(std::string_view key) const;
+  std::vector<std::int64_t> integers(std::string_view key) const;
   bool flag(std::string_view key, bool otherwise) const;
   std::string text(std::string_view key, std::string_view otherwise) const;
 
@@ -53,6 +54,7 @@ struct BackboneGoldenRunner {
 /// Registers one test for each entry that a runner fits, and one skipped test that lists the pending ones.
 void register_backbone_goldens(const std::vector<BackboneGoldenRunner>& runners);
 
+std::vector<BackboneGoldenRunner> convolutional_runners();
 std::vector<BackboneGoldenRunner> squeezenet_runners();
 std::vector<BackboneGoldenRunner> head_runners();
 

@@ -81,6 +81,7 @@ std::vector<BackboneGoldenRunner> convolutional_runners() {
   std::vector<BackboneGoldenRunner> runners{
       {"backbone", "vgg16", vgg16},
       {"head", "vgg16_largefov", vgg16_largefov},
+      {"backbone", "resnet38d", [](const BackboneGolden& golden) { return outputs(golden, "resnet38d", {}); }},
       {"backbone", "mobilenet_v2", [](const BackboneGolden& golden) { return outputs(golden, "mobilenet_v2", {}); }}};
   for (const char* id : {"resnet18", "resnet34", "resnet50", "resnet101"}) runners.push_back({"backbone", id, resnet});
   return runners;

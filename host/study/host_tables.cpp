@@ -100,7 +100,7 @@ HostTable refiner_table() {
           "[[refiner]]: METHOD, in the order of the chain",
           "What improves maps or labels.",
           {text("name", "", "Name in axes, targets and tables; without it, the method's id."),
-           flag("enabled", true, "`false` leaves it out."),
+           flag("enabled", true, "`false` leaves it out; the background it names still serves whoever needs one."),
            texts("inputs", {"main"}, "What it reads: `main` is the chain before it."), keep()},
           {{"background", "RULE `threshold` or `power`", "Adds the background plane that the method needs."},
            {"backbone", "METHOD", "Network of a trained refiner; without it, the study's."},

@@ -27,6 +27,16 @@ void MapChain::add_background(const Place& place) {
   maps_.background = "present";
 }
 
+std::optional<Json> MapChain::left_background_for(const MethodManifest& taker) const {
+  const std::string& takes = taker.takes.background;
+  const bool wants_plane = takes == "present" || (takes == "any" && ends_in_argmax_);
+  return wants_plane && !has_background() && !is_labels() ? left_ : std::nullopt;
+}
+
+std::optional<Json> MapChain::left_background_for_argmax() const {
+  return !has_background() && !is_labels() ? left_ : std::nullopt;
+}
+
 void MapChain::refine(const MethodManifest& refiner, const Place& place) {
   const MapType& takes = refiner.takes;
   if (takes.form != maps_.form) {

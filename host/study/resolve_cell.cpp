@@ -127,13 +127,17 @@ void CellReading::check_needs() const {
 }
 
 void CellReading::read_maps() {
+  const Node* table = root_.table("pseudo_label");
+  const Node* background = table ? find(*table->table(), "background") : nullptr;
+  const bool ends_in_argmax = background && background->table() && text_of(*background->table(), "rule") == "argmax";
   std::optional<MapChain> chain;
-  if (generator_) chain.emplace(fused_maps(*generator_->manifest), generator_->manifest->id, context_.findings);
+  if (generator_) {
+    chain.emplace(fused_maps(*generator_->manifest), generator_->manifest->id, ends_in_argmax, context_.findings);
+  }
   MapChain* maps = chain ? &*chain : nullptr;
   if (const Array* refiners = root_.tables("refiner"))
     parts_["refiners"] = read_refiners(*refiners, maps, context_, scorable_);
   if (!parts_.contains("refiners")) parts_["refiners"] = Json::array();
-  const Node* table = root_.table("pseudo_label");
   if (!table) return;
   scorable_.pseudo_labels = scorable_.seeds;
   if (!scorable_.seeds) {

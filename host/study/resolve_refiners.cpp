@@ -29,7 +29,7 @@ class RefinerReading {
   void read(Scorable& scorable, Json& refiners);
 
  private:
-  void read_background(const MethodChoice& refiner, Json& json);
+  void read_background(const MethodChoice& refiner, bool enabled, Json& json);
   void read_fit(const MethodChoice& refiner, Json& json);
   void check_inputs(const Json& json);
   void check_name(const std::string& name, const Scorable& scorable);
@@ -52,13 +52,12 @@ void RefinerReading::read(Scorable& scorable, Json& refiners) {
     if (enabled) scorable.refiners.push_back(name);
   }
   if (!choice) return;
-  if (!enabled) chain_ = nullptr;
   check_inputs(own);
   Json json = choice->json;
   own.erase("enabled");
   json.update(own);
-  read_background(*choice, json);
-  if (chain_) chain_->refine(*choice->manifest, choice->place);
+  read_background(*choice, enabled, json);
+  if (chain_ && enabled) chain_->refine(*choice->manifest, choice->place);
   read_fit(*choice, json);
   reader_.finish();
   if (enabled) refiners.push_back(std::move(json));
@@ -83,14 +82,22 @@ void RefinerReading::check_inputs(const Json& json) {
 }
 
 // A plane that the study asks for must fit; one that the method brings along gives way to maps that have theirs.
-void RefinerReading::read_background(const MethodChoice& refiner, Json& json) {
+void RefinerReading::read_background(const MethodChoice& refiner, bool enabled, Json& json) {
   const Node* given = reader_.table("background");
   const Table layers = layered_table({&refiner}, "background", given, context_.findings);
-  if (layers.empty() && !given) return;
+  if (layers.empty() && !given) {
+    if (const auto left = enabled && chain_ ? chain_->left_background_for(*refiner.manifest) : std::nullopt) {
+      chain_->add_background(refiner.place);
+      json["background"] = *left;
+    }
+    return;
+  }
   if (!given && chain_ && (chain_->has_background() || chain_->is_labels())) return;
   const Place place = given ? given->place : refiner.place;
   const auto rule =
       read_rule(layers, place, reader_.path_of("background"), RuleUse::plane, context_.roles, context_.findings);
+  if (rule && chain_ && !enabled) chain_->leave_background(*rule);
+  if (!enabled) return;
   if (chain_) chain_->add_background(place);
   if (rule) json["background"] = *rule;
 }
@@ -135,8 +142,10 @@ Json read_pseudo_label(const Node& given, MapChain* chain, const CellContext& co
   if (background) {
     const auto rule = read_rule(*background->table(), background->place, reader.path_of("background"), RuleUse::labels,
                                 context.roles, context.findings);
-    if (rule && chain) chain->label(rule->at("rule").get<std::string>(), background->place);
-    if (rule) json["background"] = *rule;
+    const auto left =
+        chain && rule && rule->at("rule") == "argmax" ? chain->left_background_for_argmax() : std::nullopt;
+    if (rule && chain && !left) chain->label(rule->at("rule").get<std::string>(), background->place);
+    if (rule) json["background"] = left.value_or(*rule);
   } else if (chain && !chain->is_labels() && !reader.has("background")) {
     context.findings.add(given.place, "`pseudo_label` lacks `background`",
                          chain->has_background()

@@ -180,7 +180,7 @@ Json ScoreReading::read_refiners(TableReader& prediction) {
   Json refiners = Json::array();
   const Array* given = prediction.tables("refiners");
   if (!given) return refiners;
-  MapChain chain(predicted_maps(), "segmenter", findings_);
+  MapChain chain(predicted_maps(), "segmenter", /*ends_in_argmax=*/true, findings_);
   for (const Node& node : *given) {
     TableReader reader(*node.table(), node.place, prediction.path_of("refiners"), findings_);
     const auto choice = methods_.read(reader, MethodKind::refiner);

@@ -167,6 +167,24 @@ preset = "wide"
   EXPECT_FALSE(refiners.at(1).contains("background"));
 }
 
+TEST_F(ResolveTest, ARefinerThatIsSwitchedOffLeavesItsBackground) {
+  const std::string crf =
+      "[[refiner]]\nname = \"crf\"\nmethod = \"toy.crf\"\nbackground = { rule = 'power', alpha = 4 }\n";
+  const std::string pamr = "[[refiner]]\nmethod = \"pamr\"\n";
+  const std::string argmax = "[pseudo_label]\nbackground = { rule = 'argmax' }\n";
+  const std::vector<std::string> off{"refiner.crf.enabled=false"};
+  const Json power{{"rule", "power"}, {"alpha", 4.0}};
+  const Json alone = only_cell(crf + argmax, off);
+  EXPECT_TRUE(alone.at("refiners").empty());
+  EXPECT_EQ(alone.at("pseudo_label").at("background"), power);
+  const Json passed = only_cell(crf + pamr + argmax, off);
+  EXPECT_EQ(passed.at("refiners").at(0).at("background"), power);
+  EXPECT_EQ(passed.at("pseudo_label").at("background").at("rule"), "argmax");
+  const Json unneeded =
+      only_cell(crf + pamr + argmax, {off[0], "pseudo_label.background={ rule = 'threshold', value = 0.2 }"});
+  EXPECT_FALSE(unneeded.at("refiners").at(0).contains("background"));
+}
+
 TEST_F(ResolveTest, ChainsThatDoNotFitAreRefused) {
   const std::string walk = "[[refiner]]\nname = \"walk\"\nmethod = \"toy.walk\"\n";
   const std::string crf = "[[refiner]]\nname = \"crf\"\nmethod = \"toy.crf\"\n";

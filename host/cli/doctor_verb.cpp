@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/known_weights.hpp"
 #include "cli/text_table.hpp"
 #include "cli/verbs.hpp"
 #include "digest/file_digests.hpp"
@@ -39,6 +40,22 @@ void gather_files_below(const Json& value, std::map<std::string, NeededFile>& fi
   }
 }
 
+// What is public of a file; whether it is what was published is only told of one that is there.
+Json file_json(const std::string& path, const NeededFile& needed, const std::string& sha256) {
+  const std::string name = std::filesystem::path(path).filename().string();
+  const KnownWeights* known = find_known_weights(name, sha256);
+  const std::string expected = expected_digest(name, known);
+  const bool can_tell = !sha256.empty() && !expected.empty();
+  return {{"file", path},
+          {"wanted_by", needed.wanted_by},
+          {"present", !sha256.empty()},
+          {"sha256", sha256},
+          {"public_name", known ? std::string(known->name) : ""},
+          {"origin", known ? std::string(known->origin) : ""},
+          {"expected_sha256", expected},
+          {"as_published", can_tell ? Json(sha256.starts_with(expected)) : Json(nullptr)}};
+}
+
 Json files_of(const study::Study& study) {
   std::map<std::string, NeededFile> files;
   for (const study::Cell& cell : study.cells) gather_files_below(cell.resolved, files);
@@ -47,10 +64,7 @@ Json files_of(const study::Study& study) {
   for (const auto& [path, needed] : files) {
     std::error_code error;
     const bool present = std::filesystem::is_regular_file(path, error);
-    list.push_back({{"file", path},
-                    {"wanted_by", needed.wanted_by},
-                    {"present", present},
-                    {"sha256", present ? digests.of(path) : ""}});
+    list.push_back(file_json(path, needed, present ? digests.of(path) : ""));
   }
   return list;
 }
@@ -67,6 +81,25 @@ Json worker_report() {
 
 std::string as_text(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
+void print_file(const Json& file) {
+  const bool present = file.at("present").get<bool>();
+  std::cout << fmt::format("  {} {}\n", present ? "present" : "MISSING", as_text(file.at("file")));
+  for (const Json& by : file.at("wanted_by")) std::cout << "    for " << as_text(by) << '\n';
+  if (file.at("origin") != "") {
+    std::cout << fmt::format("    public as {}: {}\n", as_text(file.at("public_name")), as_text(file.at("origin")));
+  }
+  const std::string expected = as_text(file.at("expected_sha256"));
+  if (!present) {
+    if (!expected.empty()) std::cout << fmt::format("    sha256 begins with {}\n", expected);
+    return;
+  }
+  const Json& as_published = file.at("as_published");
+  const std::string verdict = as_published.is_null()     ? ""
+                              : as_published.get<bool>() ? ", as published"
+                                                         : ", NOT as published: " + expected;
+  std::cout << fmt::format("    sha256 {}{}\n", as_text(file.at("sha256")), verdict);
+}
+
 void print_report(const Json& report) {
   std::vector<std::vector<std::string>> rows{{"cores", as_text(report.at("cores"))}};
   const Json& worker = report.at("worker");
@@ -79,12 +112,7 @@ void print_report(const Json& report) {
   std::cout << text_table(rows);
   if (!report.contains("files")) return;
   std::cout << "\nfiles that the study needs\n";
-  for (const Json& file : report.at("files")) {
-    std::cout << fmt::format("  {} {}\n", file.at("present").get<bool>() ? "present" : "MISSING",
-                             as_text(file.at("file")));
-    for (const Json& by : file.at("wanted_by")) std::cout << "    for " << as_text(by) << '\n';
-    if (file.at("present").get<bool>()) std::cout << "    sha256 " << as_text(file.at("sha256")) << '\n';
-  }
+  for (const Json& file : report.at("files")) print_file(file);
   if (report.at("files").empty()) std::cout << "  none\n";
 }
 
@@ -99,7 +127,9 @@ void examine(Session& session, const StudyFlags& flags) {
   bool healthy = report.at("worker").at("starts").get<bool>();
   if (!flags.file.empty()) {
     report["files"] = files_of(read_study(session, flags, catalogue));
-    for (const Json& file : report.at("files")) healthy = healthy && file.at("present").get<bool>();
+    for (const Json& file : report.at("files")) {
+      healthy = healthy && file.at("present").get<bool>() && file.at("as_published") != false;
+    }
   }
   if (!healthy) session.status = kExitUserError;
   if (session.json) {

@@ -14,6 +14,7 @@ void add_plan_verb(CLI::App& app, const std::shared_ptr<Session>& session);
 void add_plugins_verb(CLI::App& app, const std::shared_ptr<Session>& session);
 void add_datasets_verb(CLI::App& app, const std::shared_ptr<Session>& session);
 void add_results_verb(CLI::App& app, const std::shared_ptr<Session>& session);
+void add_weights_verb(CLI::App& app, const std::shared_ptr<Session>& session);
 void add_doctor_verb(CLI::App& app, const std::shared_ptr<Session>& session);
 
 /// The study file and the flags that go with it.

@@ -62,7 +62,10 @@ std::vector<std::string> load_backbone_weights(Backbone& backbone, const NamedTe
     throw UserError(std::string(where), "The weights do not fit the backbone: " + differences + ".",
                     "the file of the same model and variant; `strict = false` takes what fits");
   }
-  return report.extra;
+  std::vector<std::string> not_taken = report.extra;
+  not_taken.insert(not_taken.end(), report.misshapen.begin(), report.misshapen.end());
+  for (const std::string& name : missing) not_taken.push_back(name + ": not in the file");
+  return not_taken;
 }
 
 }  // namespace seedbed::plugin

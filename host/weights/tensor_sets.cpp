@@ -177,7 +177,7 @@ const TensorSet& choose_set(const FoundTensors& found, std::string_view wanted, 
     if (rank_of(set) != best) continue;
     if (chosen) {
       refuse(where, "The file holds several sets of tensors, and none is plainly a model's: " + listed(sets) + ".",
-             "`seedbed weights convert --set NAME` takes one of them out");
+             "`seedbed weights convert --of NAME` takes one of them out");
     }
     chosen = &set;
   }

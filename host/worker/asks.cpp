@@ -7,14 +7,13 @@
 
 #include "images/check_dataset.hpp"
 #include "seedbed/error.hpp"
-#include "weights/read_weights.hpp"
 #include "worker/environment.hpp"
+#include "worker/weights_answers.hpp"
 
 namespace seedbed::worker {
 namespace {
 
 using protocol::Json;
-
 
 Json check_dataset(const Json& request, plugin::Registry&) {
   std::int64_t images = 0;
@@ -24,15 +23,6 @@ Json check_dataset(const Json& request, plugin::Registry&) {
     problems.push_back({{"where", finding.where}, {"what", finding.problem}});
   }
   return {{"images", images}, {"problems", problems}};
-}
-
-Json weights_info(const Json& request, plugin::Registry&) {
-  const std::string file = request.at("file").get<std::string>();
-  Json tensors = Json::array();
-  for (const auto& [name, tensor] : weights::read_weights(file)) {
-    tensors.push_back({{"name", name}, {"dtype", c10::toString(tensor.scalar_type())}, {"shape", tensor.sizes().vec()}});
-  }
-  return {{"format", weights::name_of(weights::format_of(file))}, {"tensors", tensors}};
 }
 
 Json load_plugin(const Json& request, plugin::Registry& registry) {
@@ -54,6 +44,8 @@ Json describe_environment(const Json&, plugin::Registry&) { return environment()
 const std::map<std::string, Json (*)(const Json&, plugin::Registry&)> kAnswers{{"environment", describe_environment},
                                                                                {"datasets_check", check_dataset},
                                                                                {"weights_info", weights_info},
+                                                                               {"weights_convert", weights_convert},
+                                                                               {"weights_check", weights_check},
                                                                                {"plugins_load", load_plugin}};
 
 }  // namespace

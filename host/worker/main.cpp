@@ -60,7 +60,6 @@ int run(int argc, char** argv) {
   if (argument == "--version") return print_version();
   if (argument == "--group" && argc == 3) return run_group_file(argv[2]);
   if (argc > 1 || ::fcntl(protocol::kWorkerDescriptor, F_GETFD) < 0) return usage();
-  if (!die_with_parent()) return 1;
   ::fcntl(protocol::kWorkerDescriptor, F_SETFD, FD_CLOEXEC);
   return serve();
 }
@@ -70,6 +69,8 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace seedbed;
+  const bool is_served = argc == 1 && ::fcntl(protocol::kWorkerDescriptor, F_GETFD) >= 0;
+  if (is_served && !worker::die_with_parent(protocol::kWorkerDescriptor)) worker::leave(1);
   worker::keep_freed_memory();
   worker::set_threads(1);
   int status = 1;

@@ -1,5 +1,6 @@
 #include "worker/process_setup.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -11,6 +12,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <ATen/Parallel.h>
@@ -18,9 +20,12 @@
 
 namespace seedbed::worker {
 
-bool die_with_parent() {
+bool die_with_parent(int channel) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  return ::getppid() != 1;  // the parent may have died before the signal was asked for
+  // The parent may have died before the signal was asked for. Its id need not differ from 1 (in a container).
+  ucred maker{};
+  socklen_t size = sizeof maker;
+  return ::getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &maker, &size) == 0 && maker.pid == ::getppid();
 }
 
 void keep_freed_memory() {

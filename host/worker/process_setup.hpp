@@ -4,9 +4,9 @@
 
 namespace seedbed::worker {
 
-/// Makes this process die with its parent. Must be the first thing it does; returns false where the parent is gone
-/// already.
-bool die_with_parent();
+/// Makes this process die with its parent; the first thing that it does. `channel` is the socket pair that the parent
+/// made: it tells whether the parent is still there. Returns false where it is gone already.
+bool die_with_parent(int channel);
 
 /// Keeps freed memory mapped: returning it to the system costs a page fault at each reuse, a fifth of inference time.
 void keep_freed_memory();

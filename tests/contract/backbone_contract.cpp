@@ -88,10 +88,12 @@ TEST_P(BackboneContract, KeepsTheSameTapsAloneAndTogether) {
 
 TEST_P(BackboneContract, TreatsEachImageOfABatchAlike) {
   const at::Tensor together = final_of(request(3));
+  // A sum's noise follows its largest terms: a hundred layers of fresh weights span three orders of magnitude.
+  const double noise = kFloatNoise * std::max(1.0, together.abs().max().item<double>());
   for (std::int64_t i = 0; i < 3; ++i) {
     ForwardRequest one = request();
     one.images_nchw = request(3).images_nchw.slice(0, i, i + 1);
-    EXPECT_THAT(final_of(one), all_close(together.slice(0, i, i + 1), kFloatNoise, kFloatNoise));
+    EXPECT_THAT(final_of(one), all_close(together.slice(0, i, i + 1), noise, kFloatNoise));
   }
 }
 

@@ -88,7 +88,7 @@ NamedTensors poly_warmup_adamw(const Golden& golden) {
   add("excel", adamw, course(warm(ScheduleKind::poly_warmup, 5, 1e-6, 1.0), 1e-4), 1e4);
   ScheduleSettings falling = warm(ScheduleKind::poly_warmup_sgd_released, 6, 1e-6, 0.9);
   falling.restart_after_warmup = true;
-  TrainSettings plain = sgd(false, 5e-4);
+  TrainSettings plain = sgd(false, 1e-4);
   add("warmup_sgd", plain, course(falling, 0.01), 1.0);
   ScheduleSettings cosine = warm(ScheduleKind::cosine, 6, 1e-3, 0.9);
   cosine.restart_after_warmup = true;

@@ -11,6 +11,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 class Leaf : public Module {
  public:
@@ -64,6 +65,16 @@ TEST(BackboneWeights, ListsWhatDoesNotFit) {
 TEST(BackboneWeights, WithoutStrictSomethingMustFitStill) {
   EXPECT_EQ(refusal({{"conv.weight", at::ones({2, 3})}, {"conv.bias", at::ones({2})}}, false), "they were taken");
   EXPECT_THAT(refusal({{"other", at::ones({2})}}, false), HasSubstr("do not fit"));
+}
+
+TEST(BackboneWeights, WithoutStrictWhatDoesNotFitIsListed) {
+  TwoTensors backbone;
+  const NamedTensors tensors{{"norm.num_batches_tracked", at::ones({}, at::kLong)},
+                             {"conv.weight", at::ones({20, 3})},
+                             {"fc.weight", at::ones({20, 2})}};
+  EXPECT_THAT(load_backbone_weights(backbone, tensors, false, "vgg.pth"),
+              ElementsAre("fc.weight", "conv.weight: `[20, 3]` in the file, `[2, 3]` in the module"));
+  EXPECT_THAT(load_backbone_weights(backbone, {{"conv.weight", at::ones({2, 3})}}, false, "vgg.pth"), IsEmpty());
 }
 
 TEST(BackboneWeights, ComeOutOfAWholeModelsCheckpoint) {

@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -78,11 +79,10 @@ void convert(Session& session, const WeightsFlags& flags) {
 Json backbone_binding(const Session& session, const WeightsFlags& flags) {
   const manifest::Catalogue catalogue = session.catalogue();
   study::Findings findings;
-  std::vector<std::string> sets{"method=" + flags.backbone};
-  sets.insert(sets.end(), flags.parameters.begin(), flags.parameters.end());
-  const study::Node table{study::combined_sets(sets, findings), {}};
+  study::Table table = study::combined_sets(flags.parameters, findings);
+  study::assign(table, {"method", {}, {flags.backbone, {}}});
   const study::MethodReader reader(catalogue, findings, true);
-  const auto choice = reader.read_alone(table, "backbone", MethodKind::backbone);
+  const auto choice = reader.read_alone({std::move(table), {}}, "backbone", MethodKind::backbone);
   findings.throw_if_any();
   plan::ContentDigests digests;
   return plan::Bindings(catalogue, digests).bind(choice->json);

@@ -11,7 +11,8 @@ namespace seedbed::plugin {
 /// Gives a backbone its weights. `strict` wants every tensor of the backbone filled and every entry of the file used,
 /// its classifier's and batch counters excepted; otherwise only something must fit.
 ///
-/// Returns: the entries that had no place; of a load that is not strict also what was misshapen or missing. Throws: UserError listing what is missing, left over and misshapen.
+/// Returns: the entries that had no place; of a load that is not strict also what was misshapen or missing.
+/// Throws: UserError listing what is missing, left over and misshapen.
 std::vector<std::string> load_backbone_weights(Backbone& backbone, const NamedTensors& tensors, bool strict,
                                                std::string_view where);
 

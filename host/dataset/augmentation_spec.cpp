@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include "dataset/table_reader.hpp"
 #include "seedbed/error.hpp"
 
 namespace seedbed::dataset {
@@ -66,6 +67,14 @@ std::vector<std::string_view> split_at_colons(std::string_view text) {
   }
 }
 
+template <typename Forms>
+std::vector<std::string> names_of(const Forms& forms) {
+  std::vector<std::string> names;
+  names.reserve(std::size(forms));
+  for (const auto& form : forms) names.emplace_back(form.name);
+  return names;
+}
+
 std::string number_text(double value) {
   char buffer[32];
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, value);
@@ -93,15 +102,9 @@ AugmentationStep step_from(std::string_view text) {
   const std::vector<std::string_view> parts = split_at_colons(text);
   const auto& forms = step_forms();
   const auto form = std::ranges::find(forms, parts.front(), &StepForm::name);
-  if (form == forms.end()) {
-    std::vector<std::string> names;
-    for (const StepForm& known : forms) names.emplace_back(known.name);
-    const std::string near = nearest_name(parts.front(), names);
-    std::string all;
-    for (const std::string& name : names) all += (all.empty() ? "`" : ", `") + name + "`";
+  if (form == forms.end())
     throw UserError("", "There is no such augmentation step: `" + std::string(text) + "`.",
-                    (near.empty() ? "" : "Did you mean `" + near + "`? ") + ("Steps: " + all + "."));
-  }
+                    did_you_mean(parts.front(), names_of(forms)) + "Steps: " + quoted_list(names_of(forms)) + ".");
   const std::span given(parts.begin() + 1, parts.end());
   const auto needed = std::ranges::count_if(form->arguments, [](const Argument& a) { return !a.fallback; });
   if (given.size() > form->arguments.size() || given.size() < static_cast<std::size_t>(needed))
@@ -171,13 +174,9 @@ std::vector<std::string> to_strings(const Augmentation& augmentation) {
 InputSize input_size_from(std::string_view text) {
   const std::vector<std::string_view> parts = split_at_colons(text);
   const auto form = std::ranges::find(kInputForms, parts.front(), &InputForm::name);
-  if (form == std::end(kInputForms)) {
-    std::vector<std::string> names;
-    for (const InputForm& known : kInputForms) names.emplace_back(known.name);
-    const std::string near = nearest_name(parts.front(), names);
+  if (form == std::end(kInputForms))
     throw UserError("", "There is no such input size: `" + std::string(text) + "`.",
-                    (near.empty() ? "" : "Did you mean `" + near + "`? ") + std::string(kInputHint));
-  }
+                    did_you_mean(parts.front(), names_of(kInputForms)) + std::string(kInputHint));
   const std::optional<double> number = parts.size() == 2 ? number_from(parts[1]) : std::nullopt;
   const bool legal = form->rule == InputRule::native
                          ? parts.size() == 1

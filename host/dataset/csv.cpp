@@ -72,7 +72,7 @@ CsvFile read_csv(const std::filesystem::path& file) {
 }
 
 std::vector<std::string> read_lines(const std::filesystem::path& file, std::string_view what) {
-  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
   std::error_code error;
   std::ifstream stream(file);
   if (!std::filesystem::is_regular_file(file, error) || !stream)
@@ -81,20 +81,20 @@ std::vector<std::string> read_lines(const std::filesystem::path& file, std::stri
   std::vector<std::string> lines;
   for (std::string line; std::getline(stream, line);) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (lines.empty() && line.starts_with(kByteOrderMark)) line.erase(0, kByteOrderMark.size());
+    if (lines.empty() && line.starts_with(byte_order_mark)) line.erase(0, byte_order_mark.size());
     lines.push_back(std::move(line));
   }
   return lines;
 }
 
 std::vector<std::string> words_of(std::string_view line) {
-  constexpr std::string_view kBlanks = " \t\r";
+  constexpr std::string_view blanks = " \t\r";
   std::vector<std::string> words;
   while (true) {
-    const std::size_t begin = line.find_first_not_of(kBlanks);
+    const std::size_t begin = line.find_first_not_of(blanks);
     if (begin == std::string_view::npos) return words;
     line.remove_prefix(begin);
-    const std::size_t end = line.find_first_of(kBlanks);
+    const std::size_t end = line.find_first_of(blanks);
     words.emplace_back(line.substr(0, end));
     if (end == std::string_view::npos) return words;
     line.remove_prefix(end);

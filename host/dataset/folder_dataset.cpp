@@ -57,12 +57,12 @@ FolderTable read_table(TableReader& reader, FileDatasetParts& parts, std::vector
 
 // Every image below the folder by its id. Two files of one id are a problem: which is meant cannot be told.
 ImageFiles find_images(const std::filesystem::path& folder) {
-  constexpr std::string_view kSuffixes[] = {".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG"};
+  constexpr std::string_view suffixes[] = {".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG"};
   std::error_code error;
   ImageFiles files;
   std::vector<UserError> problems;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (std::ranges::find(kSuffixes, entry.path().extension().string()) == std::end(kSuffixes)) continue;
+    if (std::ranges::find(suffixes, entry.path().extension().string()) == std::end(suffixes)) continue;
     const auto [known, is_new] = files.emplace(entry.path().stem().string(), entry.path());
     if (!is_new)
       problems.emplace_back(entry.path().string(), "Two files belong to one image: `" + known->first + "`.",

@@ -55,7 +55,7 @@ std::vector<std::string> read_image_list(const std::filesystem::path& file) {
 std::filesystem::path find_image_list(const std::filesystem::path& folder, const std::string& name,
                                       const std::string& where) {
   std::error_code error;
-  const std::filesystem::path file = folder / (name + ".txt");
+  std::filesystem::path file = folder / (name + ".txt");
   if (std::filesystem::is_regular_file(file, error)) return file;
   std::vector<std::string> known;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error))

@@ -23,8 +23,7 @@ class LabelCollector {
     if (!is_new) problems_.emplace_back(where, "An image has labels twice: `" + id + "`.", "Each image has one line.");
     for (std::size_t i = 0; i < values.size(); ++i) add_one(entry->second, values[i], texts[i], where);
     std::ranges::sort(entry->second);
-    const auto repeated = std::ranges::unique(entry->second);
-    entry->second.erase(repeated.begin(), repeated.end());
+    entry->second.erase(std::unique(entry->second.begin(), entry->second.end()), entry->second.end());
   }
 
   void problem(std::string where, std::string what, std::string hint) {

@@ -28,11 +28,11 @@ std::optional<std::pair<std::int64_t, std::int64_t>> range_from(std::string_view
 }
 
 std::optional<RoleText> part_from(std::string_view text) {
-  constexpr std::string_view kPerClass = "-per-class";
+  constexpr std::string_view per_class_form = "-per-class";
   if (const auto range = range_from(text, false)) return RoleText{"", Part::range, range->first, range->second};
   if (const auto share = range_from(text, true)) return RoleText{"", Part::share, share->first, share->second};
-  const bool per_class = text.ends_with(kPerClass);
-  if (per_class) text.remove_suffix(kPerClass.size());
+  const bool per_class = text.ends_with(per_class_form);
+  if (per_class) text.remove_suffix(per_class_form.size());
   const auto count = whole_number(text);
   if (!count || *count < 1) return std::nullopt;
   return RoleText{"", per_class ? Part::per_class : Part::first, 0, *count};

@@ -32,9 +32,9 @@ constexpr std::int32_t kPixel = 16;
 }  // namespace
 
 std::string_view shape_name(std::int64_t shape) {
-  constexpr std::array<std::string_view, kNumShapes> kNames{"disc", "square", "triangle", "cross",
-                                                            "ring", "bar",    "star",     "crescent"};
-  return kNames.at(static_cast<std::size_t>(shape));
+  constexpr std::array<std::string_view, kNumShapes> names{"disc", "square", "triangle", "cross",
+                                                           "ring", "bar",    "star",     "crescent"};
+  return names.at(static_cast<std::size_t>(shape));
 }
 
 bool shape_covers(std::int64_t shape, std::int32_t u, std::int32_t v) {

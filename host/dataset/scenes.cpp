@@ -27,7 +27,7 @@ struct Layout {
 };
 
 std::int32_t draw(RandomStream& random, std::int32_t low, std::int32_t high) {
-  return low + static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(high - low + 1)));
+  return low + static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(std::int64_t{high} - low + 1)));
 }
 
 struct Range {
@@ -109,13 +109,13 @@ bool try_place(Layout& layout, const Placed& object, const SceneSettings& settin
 }
 
 Layout lay_out(const SceneSettings& settings, RandomStream& random) {
-  constexpr int kAttempts = 12;
+  constexpr int attempts = 12;
   Layout layout;
   layout.owner_hw.resize(static_cast<std::size_t>(settings.height_px * settings.width_px));
   layout.shown = {settings.height_px * settings.width_px};
   const std::int32_t wanted = draw(random, 1, static_cast<std::int32_t>(settings.max_objects));
   for (std::int32_t i = 0; i < wanted; ++i)
-    for (int attempt = 0; attempt < kAttempts; ++attempt)
+    for (int attempt = 0; attempt < attempts; ++attempt)
       if (try_place(layout, draw_object(settings, random), settings)) break;
   return layout;
 }

@@ -80,18 +80,18 @@ Sample window(const Sample& sample, std::int64_t top, std::int64_t left, Extent 
 
 // torchvision's rule: ten draws of area and ratio; else the largest centred window of a legal ratio.
 PixelBox draw_window(Extent image, double low, double high, RandomStream& random) {
-  constexpr double kNarrowest = 3.0 / 4.0, kWidest = 4.0 / 3.0;
+  constexpr double narrowest = 3.0 / 4.0, widest = 4.0 / 3.0;
   const auto height = static_cast<double>(image.height_px), width = static_cast<double>(image.width_px);
   for (int attempt = 0; attempt < 10; ++attempt) {
     const double area = height * width * random.uniform(low, high);
-    const double ratio = std::exp(random.uniform(std::log(kNarrowest), std::log(kWidest)));
+    const double ratio = std::exp(random.uniform(std::log(narrowest), std::log(widest)));
     const std::int64_t columns = std::llrint(std::sqrt(area * ratio)), rows = std::llrint(std::sqrt(area / ratio));
     if (columns < 1 || rows < 1 || columns > image.width_px || rows > image.height_px) continue;
     const std::int64_t top = draw_offset(random, image.height_px - rows);
     const std::int64_t left = draw_offset(random, image.width_px - columns);
     return {top, left, top + rows, left + columns};
   }
-  const double ratio = std::clamp(width / height, kNarrowest, kWidest);
+  const double ratio = std::clamp(width / height, narrowest, widest);
   const std::int64_t columns = std::min<std::int64_t>(image.width_px, std::llrint(height * ratio));
   const std::int64_t rows = std::min<std::int64_t>(image.height_px, std::llrint(width / ratio));
   const std::int64_t top = (image.height_px - rows) / 2, left = (image.width_px - columns) / 2;
@@ -121,10 +121,10 @@ Sample color_jitter(Sample sample, const AugmentationStep& step, RandomStream& r
   std::array<double, 4> amount{};
   for (std::size_t i = 0; i < 3; ++i) amount[i] = random.uniform(std::max(0.0, 1 - step.values[i]), 1 + step.values[i]);
   amount[3] = random.uniform(-step.values[3], step.values[3]);
-  constexpr std::array kAdjust{adjust_brightness, adjust_contrast, adjust_saturation, adjust_hue};
+  constexpr std::array adjust{adjust_brightness, adjust_contrast, adjust_saturation, adjust_hue};
   sample.image_hwc = sample.image_hwc.clone();
   for (std::size_t kind : order)
-    if (step.values[kind] > 0) kAdjust[kind](sample.image_hwc, amount[kind]);
+    if (step.values[kind] > 0) adjust[kind](sample.image_hwc, amount[kind]);
   return sample;
 }
 

@@ -112,10 +112,10 @@ at::Tensor decode_mask(const std::filesystem::path& path, const dataset::ClassTa
 
 at::Tensor decode_grey(const std::filesystem::path& path, const DecodeOptions& options) {
   // JPEG's colour conversion may move channels of a grey image apart by a step or two.
-  constexpr std::int64_t kLargestDifference = 4;
+  constexpr std::int64_t largest_difference = 4;
   const at::Tensor image = decode_image(path, options);
   const at::Tensor wide = image.to(at::kShort);
-  if ((wide.amax(-1) - wide.amin(-1)).max().item<std::int64_t>() > kLargestDifference)
+  if ((wide.amax(-1) - wide.amin(-1)).max().item<std::int64_t>() > largest_difference)
     throw UserError(path.string(), "A grey image was expected, and this one has colours: `" + path.string() + "`.",
                     "Side inputs are grey images.");
   return image.select(-1, 1).contiguous();

@@ -21,10 +21,10 @@ class ExifBlock {
   ExifBlock(const std::uint8_t* bytes, std::size_t size) : bytes_(bytes), size_(size) {}
 
   int orientation() const {
-    constexpr std::size_t kTiff = 6;  // after "Exif\0\0"
-    if (size_ < kTiff + 8 || std::string_view(reinterpret_cast<const char*>(bytes_), 4) != "Exif") return 1;
-    const bool big_endian = bytes_[kTiff] == 'M';
-    const std::size_t directory = kTiff + number(kTiff + 4, 4, big_endian);
+    constexpr std::size_t tiff = 6;  // after "Exif\0\0"
+    if (size_ < tiff + 8 || std::string_view(reinterpret_cast<const char*>(bytes_), 4) != "Exif") return 1;
+    const bool big_endian = bytes_[tiff] == 'M';
+    const std::size_t directory = tiff + number(tiff + 4, 4, big_endian);
     const std::size_t count = number(directory, 2, big_endian);
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t entry = directory + 2 + i * 12;

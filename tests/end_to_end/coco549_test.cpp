@@ -19,7 +19,7 @@ double number(const std::filesystem::path& store, const std::string& name, const
   return rows.empty() ? 0.0 : std::stod(rows[0][0]);
 }
 
-// One random seed of the study; all three are run by hand and stand in experiments/README.md.
+// One random seed of the study; all three are run by hand; their numbers stand in the study file.
 TEST(Coco549, FrozenSqueezeNetReachesItsReference) {
   SEEDBED_SHARED_OR_SKIP(images, "data/coco549");
   ::setenv("SEEDBED_SHARED", images.parent_path().parent_path().c_str(), 1);

@@ -22,25 +22,26 @@ namespace {
 
 constexpr std::array kSignals{SIGINT, SIGTERM, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGILL, SIGPIPE, SIGCHLD, SIGALRM};
 
-// Rounding and the treatment of denormal numbers, without the sticky exception flags. On x86-64 two units have a mode
-// each: the vector unit's in the low half, that of `long double` in the high one.
-unsigned floating_point_mode() {
-  const auto rounding = static_cast<unsigned>(std::fegetround());
-#if defined(__x86_64__)
-  return (_mm_getcsr() & ~_MM_EXCEPT_MASK & 0xffffu) | (rounding << 16);
-#else
-  return rounding;
-#endif
-}
+// Rounding, traps and the treatment of denormal numbers, without the sticky exception flags.
+class FloatingPointMode {
+ public:
+  FloatingPointMode() { ::fegetmode(&mode_); }
+  void put_back() const { ::fesetmode(&mode_); }
+  bool operator==(const FloatingPointMode& other) const {
+    return rounding_ == other.rounding_ && control_ == other.control_;  // `mode_` holds padding, too
+  }
 
-void set_floating_point_mode(unsigned mode) {
+  std::string text() const { return "rounding " + std::to_string(rounding_) + ", control " + std::to_string(control_); }
+
+ private:
+  int rounding_ = std::fegetround();
 #if defined(__x86_64__)
-  std::fesetround(static_cast<int>(mode >> 16));
-  _mm_setcsr((mode & 0xffffu) | (_mm_getcsr() & _MM_EXCEPT_MASK));
+  unsigned control_ = _mm_getcsr() & ~_MM_EXCEPT_MASK;  // flush-to-zero is a bit of this register
 #else
-  std::fesetround(static_cast<int>(mode));
+  unsigned control_ = 0;
 #endif
-}
+  femode_t mode_;
+};
 
 mode_t current_umask() {
   const mode_t mask = ::umask(077);
@@ -66,7 +67,7 @@ struct StateGuard::State {
   caffe2::TypeMeta type = c10::get_default_dtype();
   int threads = at::get_num_threads();
   int opencv_threads = cv::getNumThreads();
-  unsigned floating_point = floating_point_mode();
+  FloatingPointMode floating_point;
   std::string locale = std::setlocale(LC_ALL, nullptr);
   std::filesystem::path directory = std::filesystem::current_path();
   mode_t umask = current_umask();
@@ -92,6 +93,7 @@ class Changes {
   static std::string text(bool value) { return value ? "on" : "off"; }
   static std::string text(int value) { return std::to_string(value); }
   static std::string text(unsigned value) { return std::to_string(value); }
+  static std::string text(const FloatingPointMode& mode) { return mode.text(); }
 };
 
 }  // namespace
@@ -121,7 +123,7 @@ std::vector<std::string> StateGuard::restore() {
   changes.compare("OpenCV's thread count", before.opencv_threads, now.opencv_threads,
                   [&] { cv::setNumThreads(before.opencv_threads); });
   changes.compare("the floating-point mode", before.floating_point, now.floating_point,
-                  [&] { set_floating_point_mode(before.floating_point); });
+                  [&] { before.floating_point.put_back(); });
   changes.compare("the locale", before.locale, now.locale, [&] { std::setlocale(LC_ALL, before.locale.c_str()); });
   changes.compare("the directory", before.directory, now.directory,
                   [&] { std::filesystem::current_path(before.directory); });

@@ -23,6 +23,8 @@ struct Misdeed {
   const char* message;
 };
 
+void PrintTo(const Misdeed& misdeed, std::ostream* stream) { *stream << misdeed.method; }
+
 class MisbehavingRefiner : public ::testing::TestWithParam<Misdeed> {};
 
 TEST_P(MisbehavingRefiner, FailsItsStageInWords) {
@@ -53,7 +55,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Misdeed{"fixture.hungry", Cause::out_of_memory, "The memory does not suffice"}),
     [](const auto& misdeed) { return std::string(misdeed.param.method).substr(8); });
 
-TEST(MisbehavingRefiner, WhatItLeavesChangedIsPutBackAndTold) {
+TEST(MisbehavingMethods, WhatItLeavesChangedIsPutBackAndTold) {
   const TempFolder folder;
   const int threads = at::get_num_threads();
   const StageSpec seeds = cam_seeds("measure", 0, 3, false);
@@ -71,7 +73,7 @@ TEST(MisbehavingRefiner, WhatItLeavesChangedIsPutBackAndTold) {
 }
 
 // A method that draws from the process-wide generator gets the same numbers in any order and company.
-TEST(MisbehavingRefiner, WhatItDrawsDependsOnTheImageAlone) {
+TEST(MisbehavingMethods, WhatItDrawsDependsOnTheImageAlone) {
   const TempFolder all, some;
   StageSpec seeds = cam_seeds("measure", 0, 4, false);
   StageSpec draws = refined_by(fixture("misbehaving", "fixture.draws"), seeds);

@@ -15,6 +15,19 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaximumFiles = 100;
 
+// What stays when a table's method changes: a node's place in the graph, nothing of the method.
+constexpr std::array<std::string_view, 5> kOutlivesMethod{"name", "enabled", "inputs", "keep", "weight"};
+
+// Keys of which one table holds one: `epochs` of `train`, the others of rules.
+struct ExclusiveKeys {
+  std::string_view one;
+  std::string_view other;
+};
+constexpr std::array<ExclusiveKeys, 3> kExclusiveKeys{{{"epochs", "steps"}, {"value", "choose"}, {"alpha", "choose"}}};
+
+// Flags come after all files in the order of errors.
+constexpr std::size_t kOrderOfFlags = 1'000'000;
+
 bool holds_rule(std::string_view table_name) { return table_name == "background" || table_name == "labels"; }
 
 // The key whose value decides what else a table may hold.
@@ -23,11 +36,7 @@ std::string_view deciding_key(std::string_view table_name) {
   return holds_rule(table_name) ? "rule" : "method";
 }
 
-// What stays when a table's method changes: a node's place in the graph, nothing of the method.
-bool outlives_method(std::string_view key) {
-  constexpr std::array<std::string_view, 5> kKept{"name", "enabled", "inputs", "keep", "weight"};
-  return std::ranges::find(kKept, key) != kKept.end();
-}
+bool outlives_method(std::string_view key) { return std::ranges::find(kOutlivesMethod, key) != kOutlivesMethod.end(); }
 
 void reset_where_decided_anew(Table& base, const Table& over, std::string_view table_name) {
   const std::string_view key = deciding_key(table_name);
@@ -37,13 +46,12 @@ void reset_where_decided_anew(Table& base, const Table& over, std::string_view t
 }
 
 void drop_excluded(Table& base, const Table& over, std::string_view table_name) {
-  using Pair = std::pair<std::string_view, std::string_view>;
-  constexpr std::array<Pair, 3> kExclusive{{{"epochs", "steps"}, {"value", "choose"}, {"alpha", "choose"}}};
-  for (const auto& [one, other] : kExclusive) {
-    if (one == "epochs" ? table_name != "train" : !holds_rule(table_name)) continue;
-    const bool has_one = find(over, one), has_other = find(over, other);
+  for (const ExclusiveKeys& keys : kExclusiveKeys) {
+    if (keys.one == "epochs" ? table_name != "train" : !holds_rule(table_name)) continue;
+    const bool has_one = find(over, keys.one), has_other = find(over, keys.other);
     if (has_one == has_other) continue;
-    std::erase_if(base, [&](const Member& member) { return member.name == (has_one ? other : one); });
+    const std::string_view dropped = has_one ? keys.other : keys.one;
+    std::erase_if(base, [&](const Member& member) { return member.name == dropped; });
   }
 }
 
@@ -134,7 +142,7 @@ class Loader {
 
  private:
   static Array listed_names(const Node& names) {
-    const Array list = names.array() ? *names.array() : Array{names};
+    Array list = names.array() ? *names.array() : Array{names};
     for (const Node& name : list) {
       if (name.text() && !name.text()->empty()) continue;
       throw UserError(name.place.text(), "`extends` names a file; this is " + std::string(name.phrase()),
@@ -146,7 +154,8 @@ class Loader {
   Table load_extended(const Node& name, const std::string& from) {
     const fs::path file = absolute_path(*name.text(), name.place);
     extends_place_ = name.place;
-    if (!fs::is_regular_file(file)) {
+    std::error_code error;
+    if (!fs::is_regular_file(file, error)) {
       throw UserError(name.place.text(), "the extended file does not exist: `" + *name.text() + "`",
                       files_beside(file));
     }
@@ -206,10 +215,10 @@ Table load_composed(const fs::path& file) {
 }
 
 Table combined_sets(const std::vector<std::string>& sets, Findings& findings) {
-  // After all files, in the order given.
-  constexpr std::size_t kFirst = 1'000'000;
   Table combined;
-  for (std::size_t i = 0; i < sets.size(); ++i) overlay(combined, parse_assignment(sets[i], kFirst + i), findings);
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    overlay(combined, parse_assignment(sets[i], kOrderOfFlags + i), findings);
+  }
   return combined;
 }
 

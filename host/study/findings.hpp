@@ -46,6 +46,15 @@ class Findings {
   std::size_t num_added_ = 0;
 };
 
+/// Names of things that have one, for hints.
+template <typename Named>
+std::vector<std::string> names_of(const std::vector<Named>& all) {
+  std::vector<std::string> names;
+  names.reserve(all.size());
+  for (const Named& each : all) names.push_back(each.name);
+  return names;
+}
+
 /// "`a`, `b`".
 std::string listed(const std::vector<std::string>& names);
 

@@ -125,13 +125,13 @@ class Expansion {
 
 }  // namespace
 
-Grid expand_grid(const Node* node, Findings& findings) {
+Grid expand_grid(const Node* blocks, Findings& findings) {
   Grid grid;
-  if (!node || node->array()->empty()) {
+  if (!blocks || blocks->array()->empty()) {
     grid.points.push_back({});
     return grid;
   }
-  for (const Node& each : *node->array()) {
+  for (const Node& each : *blocks->array()) {
     Block block = read_block(each, findings);
     for (const Axis& axis : block.axes) {
       if (std::ranges::find(grid.axes, axis.name) == grid.axes.end()) grid.axes.push_back(axis.name);
@@ -139,13 +139,16 @@ Grid expand_grid(const Node* node, Findings& findings) {
     Expansion(block, grid, findings).expand();
   }
   const bool all_excluded = grid.points.empty() && !grid.exclusions.empty();
-  if (all_excluded) findings.add(node->place, "the grid leaves no cell to run", "exclude less");
+  if (all_excluded) findings.add(blocks->place, "the grid leaves no cell to run", "exclude less");
   return grid;
 }
 
 std::string in_words(const Levels& levels) {
   std::string text;
-  for (const auto& [axis, label] : levels) text += (text.empty() ? "" : ", ") + axis + " = " + label;
+  for (const auto& [axis, label] : levels) {
+    if (!text.empty()) text += ", ";
+    text.append(axis).append(" = ").append(label);
+  }
   return text;
 }
 

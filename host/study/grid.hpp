@@ -26,7 +26,7 @@ struct Grid {
 
 /// The points of `[[grid]]` blocks, one after the other; a single point without levels where there is none.
 /// An axis that is wrong is found so and left out.
-Grid expand_grid(const Node* grid, Findings& findings);
+Grid expand_grid(const Node* blocks, Findings& findings);
 
 /// "method = DRS, delta = 0.35".
 std::string in_words(const Levels& levels);

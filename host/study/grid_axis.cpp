@@ -10,6 +10,8 @@
 namespace seedbed::study {
 namespace {
 
+constexpr std::array<std::string_view, 5> kKeysOfTheWhole{"schema", "extends", "study", "grid", "report"};
+
 std::string text_value(TableReader& reader, const char* key) {
   for (const ParameterSpec& spec : host_table("axis").keys) {
     if (spec.name != key) continue;
@@ -21,9 +23,8 @@ std::string text_value(TableReader& reader, const char* key) {
 
 // Settings of the study as a whole do not differ between cells.
 void refuse_study_keys(const Table& settings, Findings& findings) {
-  constexpr std::array<std::string_view, 5> kWhole{"schema", "extends", "study", "grid", "report"};
   for (const Member& member : settings) {
-    if (std::ranges::find(kWhole, member.name) == kWhole.end()) continue;
+    if (std::ranges::find(kKeysOfTheWhole, member.name) == kKeysOfTheWhole.end()) continue;
     findings.add(member.place, "this key cannot differ from cell to cell: `" + member.name + "`",
                  "accepted: keys of what a cell does, such as `seed_generator.train.epochs`");
   }
@@ -128,8 +129,7 @@ std::optional<Condition> read_condition(const Node& node, const std::vector<Axis
   for (const Member& member : *node.table()) {
     const auto axis = std::ranges::find(axes, member.name, &Axis::name);
     if (axis == axes.end()) {
-      std::vector<std::string> names;
-      for (const Axis& each : axes) names.push_back(each.name);
+      const std::vector<std::string> names = names_of(axes);
       findings.add(member.place, "there is no axis `" + member.name + "` to hold to",
                    names.empty() ? "no axis stands before it in this block" : hint_for(member.name, names));
       legal = false;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <tuple>
 #include <utility>
 
 #include "seedbed/parameters.hpp"
@@ -41,10 +42,10 @@ std::string Place::text() const {
 }
 
 std::strong_ordering Place::operator<=>(const Place& other) const {
-  const auto order = [](const Place& place) { return place.source ? place.source->order : 0; };
-  if (const auto sources = order(*this) <=> order(other); sources != 0) return sources;
-  if (const auto lines = line <=> other.line; lines != 0) return lines;
-  return column <=> other.column;
+  const auto position = [](const Place& place) {
+    return std::tuple(place.source ? place.source->order : 0, place.line, place.column);
+  };
+  return position(*this) <=> position(other);
 }
 
 std::string_view Node::phrase() const { return kPhrases[value.index()]; }

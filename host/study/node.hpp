@@ -27,7 +27,7 @@ struct Place {
 
   std::string text() const;  ///< "study.toml:3:7", "--set a.b=1"; "" without a source
   std::strong_ordering operator<=>(const Place& other) const;
-  bool operator==(const Place& other) const { return (*this <=> other) == 0; }
+  bool operator==(const Place& other) const { return std::is_eq(*this <=> other); }
 };
 
 struct Node;

@@ -19,6 +19,10 @@ namespace {
 constexpr std::size_t kMaximumBytes = 4u << 20;
 constexpr std::size_t kMaximumKeyParts = 200;
 
+// Beside letters, what a bare word of a `--set` may begin with and go on with.
+constexpr std::string_view kStartsWord = "@/.$";
+constexpr std::string_view kGoesOnWord = "_-.:/@${}";
+
 Place place_of(const toml::source_position& at, const std::shared_ptr<const Source>& source) {
   return {source, at.line, at.column};
 }
@@ -91,12 +95,11 @@ void refuse_deep_keys(std::string_view text, const std::shared_ptr<const Source>
 
 // What a shell user means by `--set seed_generator.method=drs`.
 bool is_bare_word(std::string_view text) {
-  constexpr std::string_view kStarts = "@/.$", kRest = "_-.:/@${}";
   const auto is_letter = [](unsigned char c) { return std::isalpha(c) != 0; };
   const auto fits = [&](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || kRest.find(c) != std::string_view::npos;
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || kGoesOnWord.find(c) != std::string_view::npos;
   };
-  return !text.empty() && (is_letter(text.front()) || kStarts.find(text.front()) != std::string_view::npos) &&
+  return !text.empty() && (is_letter(text.front()) || kStartsWord.find(text.front()) != std::string_view::npos) &&
          std::ranges::all_of(text, fits);
 }
 

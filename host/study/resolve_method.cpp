@@ -28,13 +28,6 @@ std::string kind_in_words(MethodKind kind) {
   return words;
 }
 
-template <typename Named>
-std::vector<std::string> names_of(const std::vector<Named>& all) {
-  std::vector<std::string> names;
-  for (const Named& each : all) names.push_back(each.name);
-  return names;
-}
-
 Table table_from_manifest(const std::string& json_text, const Place& place) {
   const Json json = Json::parse(json_text, nullptr, false);
   if (!json.is_object()) {

@@ -36,7 +36,7 @@ class MethodReader {
   std::optional<MethodChoice> read(TableReader& table, MethodKind kind, const ParameterValues& forced = {}) const;
 
   /// A METHOD table that holds nothing else.
-  std::optional<MethodChoice> read_alone(const Node& table, std::string path, MethodKind kind) const;
+  std::optional<MethodChoice> read_alone(const Node& node, std::string path, MethodKind kind) const;
 
   /// The method `id` with its defaults, as if the study had named it at `place`.
   std::optional<MethodChoice> with_defaults(const std::string& id, const Place& place, std::string path,

@@ -110,7 +110,7 @@ Texts ScoreReading::read_targets() {
 
 Texts ScoreReading::read_roles(const Texts& targets) {
   if (!table_ || !table_->has("roles")) {
-    const Texts found = roles_.with_masks({"measure", "test"});
+    Texts found = roles_.with_masks({"measure", "test"});
     if (found.empty() && !targets.empty() && roles_.are_known()) {
       findings_.add(place_, "there is nothing to score on: neither `measure` nor `test` is a role with masks",
                     "`roles` in [dataset] names them; `roles` in [score] names others");

@@ -11,6 +11,8 @@
 namespace seedbed::study {
 namespace {
 
+constexpr double kMostNumbers = 10'000;  // tried by one `choose`
+
 // A table whose members are tables of the same keys: `groups`, `terms`.
 Json read_named_tables(TableReader& reader, std::string_view key, const HostTable& form) {
   Json json = Json::object();
@@ -110,7 +112,6 @@ Json choose_defaults(const std::string& rule) {
 
 std::optional<Json> read_choose(const Node& given, const std::string& path, const std::string& rule, const Roles& roles,
                                 Findings& findings) {
-  constexpr double kMostNumbers = 10'000;
   const HostTable& form = host_table("choose");
   TableReader reader(*given.table(), given.place, path, findings);
   const std::size_t before = findings.num_added();

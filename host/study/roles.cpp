@@ -13,9 +13,7 @@ bool Roles::has(const std::string& name) const { return !data_ || find(name); }
 
 bool Roles::require(const std::string& name, const Place& place) const {
   if (has(name)) return true;
-  std::vector<std::string> names;
-  for (const dataset::Role& role : data_->roles()) names.push_back(role.name);
-  findings_.add(place, "the data set has no role `" + name + "`", hint_for(name, names));
+  findings_.add(place, "the data set has no role `" + name + "`", hint_for(name, names_of(data_->roles())));
   return false;
 }
 

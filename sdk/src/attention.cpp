@@ -1,44 +1,55 @@
+#include "seedbed/attention.hpp"
+
 #include <cmath>
+#include <string>
+#include <vector>
 
 #include <ATen/ATen.h>
 
 #include "seedbed/error.hpp"
-#include "seedbed/layers.hpp"
 
 namespace seedbed {
 namespace {
-
-/// q, k, v as [N,heads,L,D/heads] each.
-struct Vectors {
-  at::Tensor q, k, v;
-
-  const at::Tensor& named(char name) const {
-    if (name == 'q') return q;
-    if (name == 'k') return k;
-    if (name == 'v') return v;
-    throw ContractError("attention plan", "a term names q, k, v, or i on both sides", "one of these",
-                        std::string("`") + name + "`");
-  }
-};
 
 at::Tensor scores(const at::Tensor& left, const at::Tensor& right, double temperature) {
   return at::matmul(left * temperature, right.transpose(-2, -1));
 }
 
-at::Tensor map_of_term(const AttentionTerm& term, const Vectors& vectors, const AttentionBlockPlan& plan,
+void require_fitting_term(const at::Tensor& left, const at::Tensor& right, const QueryKeyValue& vectors) {
+  if (left.size(2) == vectors.q.size(2) && right.size(2) == vectors.v.size(2)) return;
+  throw ContractError("attention plan", "a term gives every query a weight for every key", "the term q.k",
+                      "`" + std::to_string(left.size(2)) + " x " + std::to_string(right.size(2)) +
+                          "`: keys are spatially reduced here");
+}
+
+at::Tensor map_of_term(const AttentionTerm& term, const QueryKeyValue& vectors, const AttentionBlockPlan& plan,
                        double temperature) {
   if (term.left == 'i' && term.right == 'i') {
+    require_fitting_term(vectors.q, vectors.q, vectors);
     return at::eye(vectors.q.size(2), vectors.q.options()).expand({vectors.q.size(0), vectors.q.size(1), -1, -1});
   }
   const auto side = [&](char name) {
     const at::Tensor& values = vectors.named(name);
     return plan.unit_vectors ? values / values.norm(2, -1, true).clamp_min(1e-12) : values;
   };
-  return scores(side(term.left), side(term.right), temperature).softmax(-1);
+  const at::Tensor left = side(term.left), right = side(term.right);
+  require_fitting_term(left, right, vectors);
+  return scores(left, right, temperature).softmax(-1);
 }
 
-/// The map that multiplies v: [N,heads,L,L], or [N,1,L,L] where the heads share it.
-at::Tensor attention_map(const Vectors& vectors, const AttentionBlockPlan& plan, double temperature) {
+void require_fitting_external(const at::Tensor& external, const at::Tensor& map_nhlk) {
+  const std::int64_t dims = external.dim();
+  if ((dims == 2 || (dims == 3 && external.size(0) == map_nhlk.size(0))) && external.size(-2) == map_nhlk.size(-2) &&
+      external.size(-1) == map_nhlk.size(-1)) {
+    return;
+  }
+  throw ContractError("attention plan", "an external map has the size of the block's own",
+                      "[" + std::to_string(map_nhlk.size(-2)) + ", " + std::to_string(map_nhlk.size(-1)) + "]",
+                      std::string("a tensor of ") + std::to_string(dims) + " dimensions of another size");
+}
+
+/// The map that multiplies v: [N,heads,L,K], or [N,1,L,K] where the heads share it.
+at::Tensor attention_map(const QueryKeyValue& vectors, const AttentionBlockPlan& plan, double temperature) {
   at::Tensor map;
   const std::vector<AttentionTerm> own{AttentionTerm{}};
   for (const AttentionTerm& term : plan.terms.empty() ? own : plan.terms) {
@@ -48,24 +59,76 @@ at::Tensor attention_map(const Vectors& vectors, const AttentionBlockPlan& plan,
   }
   if (plan.heads_share_map) map = map.sum(1, /*keepdim=*/true);
   if (plan.external_ll.defined()) {
+    require_fitting_external(plan.external_ll, map);
     map = map + (plan.external_ll.dim() == 3 ? plan.external_ll.unsqueeze(1) : plan.external_ll);
   }
   return map;
 }
 
-at::Tensor over_heads(const at::Tensor& map, const std::string& reduction) {
-  if (reduction == "none") return map;
-  if (reduction == "mean") return map.mean(1);
-  if (reduction == "max") return map.amax(1);
-  if (reduction == "sum") return map.sum(1);
-  throw ContractError("attention plan", "a head reduction is known", "`none`, `mean`, `max` or `sum`",
-                      "`" + reduction + "`");
+at::Tensor unscaled_scores(const QueryKeyValue& vectors) {
+  if (vectors.q.size(2) != vectors.k.size(2)) {
+    throw ContractError(
+        "attend", "reduced keys meet averaged queries", "as many keys as queries",
+        "`" + std::to_string(vectors.k.size(2)) + "` keys, `" + std::to_string(vectors.q.size(2)) + "` queries");
+  }
+  return at::matmul(vectors.q, vectors.k.transpose(-2, -1));
 }
 
 }  // namespace
 
-SelfAttention::SelfAttention(std::int64_t width, std::int64_t heads, bool qkv_bias, const at::Generator& generator)
-    : heads_(heads) {
+const at::Tensor& QueryKeyValue::named(char name) const {
+  if (name == 'q') return q;
+  if (name == 'k') return k;
+  if (name == 'v') return v;
+  throw ContractError("attention plan", "a term names q, k, v, or i on both sides", "one of these",
+                      std::string("`") + name + "`");
+}
+
+at::Tensor reduce_heads(const at::Tensor& map_nhlk, std::string_view reduction) {
+  if (reduction == "none") return map_nhlk;
+  if (reduction == "mean") return map_nhlk.mean(1);
+  if (reduction == "max") return map_nhlk.amax(1);
+  if (reduction == "sum") return map_nhlk.sum(1);
+  throw ContractError("attention plan", "a head reduction is known", "`none`, `mean`, `max` or `sum`",
+                      "`" + std::string(reduction) + "`");
+}
+
+AttentionResult attend(const QueryKeyValue& vectors, const AttentionBlockPlan* plan, bool causal) {
+  if (plan && causal) {
+    throw ContractError("attend", "causal attention has no plan", "a null plan", "a plan");
+  }
+  const double own_temperature = 1.0 / std::sqrt(static_cast<double>(vectors.q.size(3)));
+  AttentionResult result;
+  if (plan && (plan->changes_map() || plan->wants("soft"))) {
+    const at::Tensor map = attention_map(vectors, *plan, plan->temperature != 0 ? plan->temperature : own_temperature);
+    result.mixed_nhld = at::matmul(map, vectors.v);
+    if (plan->wants("soft")) result.exports["soft"] = reduce_heads(map, plan->head_reduction);
+  } else {
+    result.mixed_nhld = at::scaled_dot_product_attention(vectors.q, vectors.k, vectors.v, {}, 0.0, causal);
+  }
+  if (!plan) return result;
+  if (plan->wants("raw")) {
+    result.exports["raw"] = reduce_heads(scores(vectors.q, vectors.k, own_temperature), plan->head_reduction);
+  }
+  if (plan->wants("unscaled")) {
+    result.exports["unscaled"] = reduce_heads(unscaled_scores(vectors), plan->head_reduction);
+  }
+  for (const char name : {'q', 'k', 'v'}) {
+    const std::string key(1, name);
+    if (plan->wants(key)) result.exports[key] = vectors.named(name);
+  }
+  return result;
+}
+
+at::Tensor split_heads(const at::Tensor& tokens_nld, std::int64_t heads) {
+  return tokens_nld.unflatten(2, {heads, tokens_nld.size(2) / heads}).transpose(1, 2);
+}
+
+at::Tensor join_heads(const at::Tensor& tokens_nhld) { return tokens_nhld.transpose(1, 2).flatten(2); }
+
+SelfAttention::SelfAttention(std::int64_t width, std::int64_t heads, bool qkv_bias, const at::Generator& generator,
+                             bool causal)
+    : heads_(heads), causal_(causal) {
   if (heads < 1 || width % heads != 0) {
     throw ContractError("SelfAttention", "heads divide the width", "a divisor of `" + std::to_string(width) + "`",
                         "`" + std::to_string(heads) + "`");
@@ -76,34 +139,11 @@ SelfAttention::SelfAttention(std::int64_t width, std::int64_t heads, bool qkv_bi
 
 SelfAttention::Output SelfAttention::forward(const at::Tensor& tokens_nld, const AttentionBlockPlan* plan,
                                              ParameterMode mode) const {
-  const std::int64_t n = tokens_nld.size(0), l = tokens_nld.size(1), d = tokens_nld.size(2);
-  const auto qkv = qkv_->forward(tokens_nld, mode).reshape({n, l, 3, heads_, d / heads_}).permute({2, 0, 3, 1, 4});
-  const Vectors vectors{qkv.select(0, 0), qkv.select(0, 1), qkv.select(0, 2)};
-  const auto wanted = [&](const char* name) {
-    return plan && std::find(plan->exports.begin(), plan->exports.end(), name) != plan->exports.end();
-  };
-  const double own_temperature = 1.0 / std::sqrt(static_cast<double>(d / heads_));
-
-  Output output;
-  at::Tensor mixed;
-  const bool changed = plan && (!plan->terms.empty() || plan->unit_vectors || plan->heads_share_map ||
-                                plan->temperature != 0 || plan->external_ll.defined());
-  if (changed || wanted("soft")) {
-    const at::Tensor map = attention_map(vectors, *plan, plan->temperature != 0 ? plan->temperature : own_temperature);
-    mixed = at::matmul(map, vectors.v);
-    if (wanted("soft")) output.exports["soft"] = over_heads(map, plan->head_reduction);
-  } else {
-    mixed = at::scaled_dot_product_attention(vectors.q, vectors.k, vectors.v);
-  }
-  output.tokens_nld = proj_->forward(mixed.transpose(1, 2).reshape({n, l, d}), mode);
-
-  if (wanted("raw")) {
-    output.exports["raw"] = over_heads(scores(vectors.q, vectors.k, own_temperature), plan->head_reduction);
-  }
-  for (const char name : {'q', 'k', 'v'}) {
-    if (wanted(std::string(1, name).c_str())) output.exports[std::string(1, name)] = vectors.named(name);
-  }
-  if (wanted("output")) output.exports["output"] = output.tokens_nld;
+  const auto parts = qkv_->forward(tokens_nld, mode).chunk(3, 2);
+  AttentionResult attended = attend(
+      {split_heads(parts[0], heads_), split_heads(parts[1], heads_), split_heads(parts[2], heads_)}, plan, causal_);
+  Output output{proj_->forward(join_heads(attended.mixed_nhld), mode), std::move(attended.exports)};
+  if (plan && plan->wants("output")) output.exports["output"] = output.tokens_nld;
   return output;
 }
 

@@ -1,7 +1,9 @@
 #include "seedbed/backbone.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <set>
 
 #include <ATen/ATen.h>
 
@@ -11,6 +13,11 @@ namespace seedbed {
 namespace {
 
 constexpr std::string_view kBlockPrefix = "block.";
+constexpr std::array<std::string_view, 7> kExports{"q", "k", "v", "raw", "unscaled", "soft", "output"};
+
+std::int64_t count_blocks(const std::vector<TapInfo>& taps) {
+  return std::ranges::count_if(taps, [](const TapInfo& tap) { return tap.name.starts_with(kBlockPrefix); });
+}
 
 /// "block.-3" counts from the last block; other names stay as they are.
 std::string resolved_name(const std::vector<TapInfo>& taps, std::string_view name) {
@@ -20,9 +27,7 @@ std::string resolved_name(const std::vector<TapInfo>& taps, std::string_view nam
   if (!name.starts_with(kBlockPrefix) || error != std::errc() || end != digits.data() + digits.size() || index >= 0) {
     return std::string(name);
   }
-  const auto blocks =
-      std::ranges::count_if(taps, [](const TapInfo& tap) { return tap.name.starts_with(kBlockPrefix); });
-  return std::string(kBlockPrefix) + std::to_string(blocks + index);
+  return std::string(kBlockPrefix) + std::to_string(count_blocks(taps) + index);
 }
 
 std::string joined(const std::vector<std::string>& names) {
@@ -31,7 +36,60 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
+void require_plan(const AttentionPlan& plan, const Backbone& backbone) {
+  if (plan.blocks.empty()) return;
+  const std::int64_t num_blocks = count_blocks(backbone.taps());
+  std::set<std::int64_t> seen;
+  for (const AttentionBlockPlan& part : plan.blocks) {
+    for (const std::int64_t block : part.blocks) {
+      if (block < -num_blocks || block >= num_blocks) {
+        throw UserError("", "this backbone has no such transformer block: `" + std::to_string(block) + "`",
+                        num_blocks == 0 ? "a transformer" : "blocks of `" + std::to_string(num_blocks) + "`");
+      }
+      if (!seen.insert(block < 0 ? block + num_blocks : block).second) {
+        throw ContractError("attention plan", "a block is named at most once", "one plan a block",
+                            "block `" + std::to_string(block) + "` again");
+      }
+    }
+    for (const std::string& name : part.exports) {
+      if (std::ranges::find(kExports, name) != kExports.end()) continue;
+      throw ContractError("attention plan", "exports are known", "q, k, v, raw, unscaled, soft or output",
+                          "`" + name + "`");
+    }
+  }
+}
+
 }  // namespace
+
+bool AttentionBlockPlan::wants(std::string_view name) const {
+  return std::ranges::find(exports, name) != exports.end();
+}
+
+bool AttentionBlockPlan::changes() const { return changes_map() || !residual || !feed_forward; }
+
+bool AttentionBlockPlan::changes_map() const {
+  return !terms.empty() || temperature != 0 || unit_vectors || heads_share_map || external_ll.defined();
+}
+
+const AttentionBlockPlan* plan_of_block(const AttentionPlan& plan, std::int64_t block, std::int64_t num_blocks) {
+  for (const AttentionBlockPlan& part : plan.blocks) {
+    for (const std::int64_t named : part.blocks) {
+      if ((named < 0 ? named + num_blocks : named) == block) return &part;
+    }
+  }
+  return nullptr;
+}
+
+at::Tensor cells_of(const at::Tensor& tokens_nld, const TokenLayout& layout) {
+  const std::int64_t wanted = layout.prefix() + layout.height * layout.width;
+  if (tokens_nld.dim() != 3 || tokens_nld.size(1) != wanted) {
+    throw ContractError("cells_of", "tokens lie as the layout says", "[N, " + std::to_string(wanted) + ", D]",
+                        std::to_string(tokens_nld.dim()) + " dimensions with `" +
+                            std::to_string(tokens_nld.dim() > 1 ? tokens_nld.size(1) : 0) + "` tokens");
+  }
+  const std::vector<std::int64_t> grid{layout.height, layout.width};
+  return tokens_nld.slice(1, layout.prefix()).unflatten(1, grid).permute({0, 3, 1, 2});
+}
 
 SiteRewriter::~SiteRewriter() = default;
 ConvolutionRule::~ConvolutionRule() = default;
@@ -58,8 +116,13 @@ TapInfo find_tap(const Backbone& backbone, std::string_view name) {
                   (nearest.empty() ? "" : "nearest: `" + nearest + "`; ") + "accepted: " + joined(names));
 }
 
+TokenLayout Backbone::token_layout(std::int64_t /*height_px*/, std::int64_t /*width_px*/) const {
+  throw UserError("", "this backbone has no tokens", "a transformer, such as `vit`");
+}
+
 void require_servable(const ForwardRequest& request, const Backbone& backbone) {
   for (const std::string& name : request.keep) find_tap(backbone, name);
+  require_plan(request.attention, backbone);
   if (request.from) {
     find_tap(backbone, request.from->tap);
     if (request.from->value.defined()) return;

@@ -329,12 +329,13 @@ void check_forward_result(const ForwardResult& result, const ForwardRequest& req
   check_named_outputs(examiner, wanted_exports(request.attention, backbone), result.attention,
                       "attention exports are exactly those asked for");
   for (const auto& [name, tensor] : result.attention) {
-    const bool is_map = name.ends_with(".raw") || name.ends_with(".soft");
+    const bool is_map = name.ends_with(".raw") || name.ends_with(".soft") || name.ends_with(".unscaled");
     examiner.require_finite(tensor, "`" + name + "`");
     examiner.require(tensor.dim() >= 3 && tensor.size(0) == n, "an attention export's leading dimension is N", shown(n),
                      "`" + name + "` of " + shown(tensor.sizes()));
-    examiner.require(!is_map || tensor.size(-1) == tensor.size(-2), "an attention map is square", "[..., L, L]",
-                     "`" + name + "` of " + shown(tensor.sizes()));
+    // Keys may be spatially reduced; queries never are.
+    examiner.require(!is_map || tensor.size(-1) <= tensor.size(-2), "an attention map has a row for every key",
+                     "[..., L, L], or fewer columns", "`" + name + "` of " + shown(tensor.sizes()));
   }
 }
 

@@ -49,7 +49,7 @@ NamedTensors FineTunedBackbone::taps(const at::Tensor& images_nchw, const std::v
     request.keep.push_back(cut);
     taps = backbone_->forward(request).taps;
     if (live_names.empty()) return taps;
-    request.from = FromTap{cut, taps.at(cut)};
+    request.from = FromTap{cut, taps.at(cut), images_nchw.size(2), images_nchw.size(3)};
     request.images_nchw.reset();
     request.keep = live_names;
   }

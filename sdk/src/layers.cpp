@@ -130,4 +130,29 @@ at::Tensor Dropout::forward(const at::Tensor& input, const at::Generator& genera
                        .div_(kept));
 }
 
+LayerScale::LayerScale(std::int64_t width, double initial_value) {
+  gamma = register_parameter("gamma", at::full({width}, initial_value, at::kFloat));
+}
+
+at::Tensor LayerScale::forward(const at::Tensor& input, ParameterMode mode) const {
+  return input * in_mode(gamma, mode);
+}
+
+DropPath::DropPath(double probability) : probability_(probability) {
+  if (probability < 0.0 || probability >= 1.0) {
+    throw ContractError("DropPath", "a probability is within [0,1)", "0 .. 1", "`" + std::to_string(probability) + "`");
+  }
+}
+
+at::Tensor DropPath::forward(const at::Tensor& branch, const at::Generator& generator) const {
+  if (!is_training() || probability_ == 0.0) return branch;
+  if (!generator.defined()) {
+    throw ContractError("DropPath", "stochastic depth draws from the request's generator", "a generator", "none");
+  }
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(branch.dim()), 1);
+  shape[0] = branch.size(0);
+  const double kept = 1.0 - probability_;
+  return branch * at::empty(shape, branch.options()).bernoulli_(kept, generator).div_(kept);
+}
+
 }  // namespace seedbed

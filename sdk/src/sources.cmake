@@ -2,7 +2,7 @@
 # length only there. -Wno-psabi: functions that take or return vectors are all inlined, so no convention is involved.
 set(SEEDBED_SDK_KERNEL_SOURCES
     "${CMAKE_CURRENT_LIST_DIR}/kernels/fusion.cpp" "${CMAKE_CURRENT_LIST_DIR}/kernels/pixel_adaptive.cpp"
-    "${CMAKE_CURRENT_LIST_DIR}/kernels/resize.cpp")
+    "${CMAKE_CURRENT_LIST_DIR}/kernels/position_table.cpp" "${CMAKE_CURRENT_LIST_DIR}/kernels/resize.cpp")
 set(SEEDBED_SDK_SOURCES
     "${CMAKE_CURRENT_LIST_DIR}/attention.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/backbone.cpp"
@@ -14,5 +14,6 @@ set(SEEDBED_SDK_SOURCES
     "${CMAKE_CURRENT_LIST_DIR}/module.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/step_chain.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/trainable.cpp"
+    "${CMAKE_CURRENT_LIST_DIR}/transformer.cpp"
     ${SEEDBED_SDK_KERNEL_SOURCES})
 set_source_files_properties(${SEEDBED_SDK_KERNEL_SOURCES} PROPERTIES COMPILE_OPTIONS "-O3;-Wno-psabi")

@@ -18,7 +18,17 @@ const Site& StepChain::add_site(std::string name, std::string kind, std::int64_t
       Site{std::move(name), std::move(kind), static_cast<std::int64_t>(sites_.size()), channels});
 }
 
-void StepChain::add_step(Step step) { steps_.push_back(std::move(step)); }
+void StepChain::add_step(Step step) {
+  steps_.emplace_back(
+      [step = std::move(step)](const at::Tensor& input, Pass& pass) { return step(input, pass.request); });
+}
+
+void StepChain::add_pass_step(PassStep step) { steps_.push_back(std::move(step)); }
+
+void StepChain::add_block(PassStep step) {
+  blocks_.push_back(steps_.size());
+  steps_.push_back(std::move(step));
+}
 
 void StepChain::add_tap(TapInfo tap) {
   std::vector<std::string> names = tap.aliases;
@@ -46,33 +56,61 @@ const StepChain::Tap& StepChain::find(std::string_view name) const {
   return *found;
 }
 
-ForwardResult StepChain::run(const ForwardRequest& request) const {
-  std::vector<std::string> keep = request.keep;
-  if (keep.empty()) keep.emplace_back("final");
+std::size_t StepChain::last_step(const ForwardRequest& request, const std::vector<std::string>& keep) const {
   std::size_t last = 0;
   for (const std::string& name : keep) last = std::max(last, find(name).num_steps);
-
-  std::size_t done = 0;
-  at::Tensor value = request.images_nchw;
-  if (request.from) {
-    done = find(request.from->tap).num_steps;
-    value = request.from->value;
+  for (std::int64_t block = 0; block < num_blocks(); ++block) {
+    const AttentionBlockPlan* plan = plan_of_block(request.attention, block, num_blocks());
+    if (plan && !plan->exports.empty()) last = std::max(last, blocks_[static_cast<std::size_t>(block)] + 1);
   }
+  return last;
+}
+
+void StepChain::require_ahead(const ForwardRequest& request, const std::vector<std::string>& keep,
+                              std::size_t start) const {
   for (const std::string& name : keep) {
-    if (find(name).num_steps < done) {
+    if (find(name).num_steps < start) {
       throw UserError("", "this tap lies before the one that the pass starts from: `" + name + "`",
                       "a tap from `" + request.from->tap + "` on");
     }
   }
+  for (std::int64_t block = 0; block < num_blocks(); ++block) {
+    if (blocks_[static_cast<std::size_t>(block)] < start && plan_of_block(request.attention, block, num_blocks())) {
+      throw UserError("", "this block lies before the tap that the pass starts from: `" + std::to_string(block) + "`",
+                      "an attention plan of blocks behind `" + request.from->tap + "`");
+    }
+  }
+}
+
+ForwardResult StepChain::run(const ForwardRequest& request) const {
+  std::vector<std::string> keep = request.keep;
+  if (keep.empty()) keep.emplace_back("final");
+  const std::size_t last = last_step(request, keep);
+
+  std::size_t done = 0;
+  at::Tensor value = request.images_nchw;
+  Pass pass{request, {}, {}, 0, 0};
+  if (request.from) {
+    done = find(request.from->tap).num_steps;
+    value = request.from->value;
+    pass.height_px = request.from->height_px;
+    pass.width_px = request.from->width_px;
+  } else {
+    pass.height_px = value.size(2);
+    pass.width_px = value.size(3);
+  }
+  require_ahead(request, keep, done);
 
   ForwardResult result;
   while (true) {
     for (const std::string& name : keep) {
       if (find(name).num_steps == done) result.taps[name] = value;
     }
-    if (done == last) return result;
-    value = steps_[done++](value, request);
+    if (done >= last) break;
+    value = steps_[done++](value, pass);
   }
+  result.attention = std::move(pass.attention);
+  return result;
 }
 
 }  // namespace seedbed

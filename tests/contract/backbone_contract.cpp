@@ -117,7 +117,7 @@ TEST_P(BackboneContract, GoesOnFromATap) {
   const ForwardResult result = backbone_->forward(whole);
   for (const std::string& name : all_taps()) {
     ForwardRequest rest;
-    rest.from = FromTap{name, result.taps.at(name)};
+    rest.from = FromTap{name, result.taps.at(name), height_, width_};
     rest.run = whole.run;
     EXPECT_THAT(final_of(rest), all_close(result.taps.at("final"), kFloatNoise, kFloatNoise)) << "from " << name;
   }

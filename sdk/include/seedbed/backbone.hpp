@@ -30,12 +30,27 @@ struct Normalisation {
 
 /// A feature map or token sequence that a backbone can hand out.
 struct TapInfo {
-  std::string name;                  ///< canonical: "stage1".."stage5", "block.-3", "final"
+  std::string name;  ///< canonical: "stage1".."stage5", "block.-3", "tokens" (normed, before it becomes a map), "final"
   std::vector<std::string> aliases;  ///< the reference implementation's own names
   std::int64_t channels = 0;
   double stride_px = 0;      ///< nominal; 0 for sequences. Never used to compute sizes.
   bool is_sequence = false;  ///< [N,L,D] instead of [N,D,h,w]
 };
+
+/// How the tokens of a sequence tap lie: class tokens, then others that see no cell (distillation, registers), then the
+/// cells row by row.
+struct TokenLayout {
+  std::int64_t class_tokens = 0;
+  std::int64_t other_tokens = 0;
+  std::int64_t height = 0;  ///< cells
+  std::int64_t width = 0;
+
+  std::int64_t prefix() const { return class_tokens + other_tokens; }
+};
+
+/// The cells of `tokens_nld` as a map [N,D,h,w], its memory in channels-last order. Throws: ContractError where the
+/// number of tokens is not the layout's.
+SEEDBED_API at::Tensor cells_of(const at::Tensor& tokens_nld, const TokenLayout& layout);
 
 /// A place whose operation may be rewritten, listed before any forward pass.
 struct Site {
@@ -78,25 +93,38 @@ struct AttentionTerm {
 };
 
 /// What to export from, and change in, some transformer blocks. Blocks count from 0; negative from the end.
-struct AttentionBlockPlan {
+struct SEEDBED_API AttentionBlockPlan {
   std::vector<std::int64_t> blocks;
-  std::vector<std::string> exports;  ///< of: q, k, v, raw (the block's own scaled q.k), soft (what is applied), output
-  std::string head_reduction = "none";  ///< of raw and soft: "none" | "mean" | "max" | "sum"
+  /// Of: q, k, v, raw (the block's own scaled q.k), unscaled (the same without the scale; where keys are spatially reduced,
+  /// the query grid is averaged down to theirs, as AFA has it), soft (what is applied), output (of the attention, as it
+  /// enters the residual sum but for a layer scale).
+  std::vector<std::string> exports;
+  std::string head_reduction = "none";  ///< of raw, unscaled and soft: "none" | "mean" | "max" | "sum"
   std::vector<AttentionTerm> terms;     ///< added; empty = the block's own q.k
   double temperature = 0;               ///< 0 = 1 / sqrt(D / heads)
   bool unit_vectors = false;            ///< q, k, v are L2-normalised inside the terms (GEM)
   bool heads_share_map = false;         ///< one map, summed over the heads, serves all of them (ExCEL)
   at::Tensor external_ll;               ///< [L,L] or [N,L,L], added to the attention map; undefined = none
-  bool residual = true;
+  bool residual = true;                 ///< the attention is added to the block's input; else it replaces it
   bool feed_forward = true;
+
+  bool wants(std::string_view name) const;
+  bool changes_map() const;  ///< whether the map is something else than softmax(q.k)
+  bool changes() const;      ///< whether the block computes something else than it would without the plan
 };
 
 struct AttentionPlan {
-  std::vector<AttentionBlockPlan> blocks;
-  /// The changed blocks run as a second path beside the untouched network, fed by it at the first of them (CLIP
-  /// Surgery, GEM); "final" and the exports are then the second path's.
+  std::vector<AttentionBlockPlan> blocks;  ///< a block is named at most once
+  /// The blocks named here run as a second path beside the untouched network: it starts from the input of the first of
+  /// them, each adds its attention of the *untouched* tokens (CLIP Surgery, GEM, ExCEL), and then its feed-forward part of
+  /// its own. Taps behind the blocks ("tokens", "final") and the exports are the second path's, taps "block.N" the
+  /// untouched network's. No site is visited in the second path.
   bool beside_original = false;
 };
+
+/// The plan of `block` (from 0) of `num_blocks`, or null.
+SEEDBED_API const AttentionBlockPlan* plan_of_block(const AttentionPlan& plan, std::int64_t block,
+                                                    std::int64_t num_blocks);
 
 enum class ParameterMode { live, detached };
 enum class BatchNormMode { running, batch, batch_without_update };
@@ -105,6 +133,8 @@ enum class BatchNormMode { running, batch, batch_without_update };
 struct FromTap {
   std::string tap;
   at::Tensor value;
+  std::int64_t height_px = 0;  ///< of the images the value came from; needed where a sequence is to become a map again
+  std::int64_t width_px = 0;
 };
 
 struct ForwardRequest {
@@ -120,8 +150,10 @@ struct ForwardRequest {
 };
 
 struct ForwardResult {
-  NamedTensors taps;       ///< by the names asked for
-  NamedTensors attention;  ///< "block.7.soft" [N,heads,L,L] or reduced [N,L,L]; "block.7.q" [N,heads,L,D/heads]
+  NamedTensors taps;  ///< by the names asked for
+  /// "block.7.soft" [N,heads,L,L] or reduced [N,L,L] (fewer columns where keys are spatially reduced); "block.7.q"
+  /// [N,heads,L,D/heads]
+  NamedTensors attention;
 };
 
 /// The text side of an image-text backbone.
@@ -148,6 +180,9 @@ class SEEDBED_API Backbone : public Module {
 
   /// Every rewritable place, in order of execution, known before any forward pass.
   virtual std::vector<Site> sites() const = 0;
+
+  /// How the tokens of its sequences lie for an input of this size. Default: throws UserError (it has no sequences).
+  virtual TokenLayout token_layout(std::int64_t height_px, std::int64_t width_px) const;
 
   /// Inputs are padded by the host to a multiple of this (a patch size); 1 = any size works.
   virtual std::int64_t size_multiple_px() const { return 1; }
@@ -181,8 +216,9 @@ class SEEDBED_API Backbone : public Module {
 /// The tap `name` (canonical, alias, or negative block) of `backbone`. Throws: UserError with the nearest name.
 SEEDBED_API TapInfo find_tap(const Backbone& backbone, std::string_view name);
 
-/// What every forward() verifies first. Throws: UserError for an unknown tap or an input that is too small,
-/// ContractError for a request without input.
+/// What every forward() verifies first. Throws: UserError for an unknown tap, an input that is too small or a block of the
+/// attention plan that is not there; ContractError for a request without input or a plan that names an unknown export or
+/// one block twice.
 SEEDBED_API void require_servable(const ForwardRequest& request, const Backbone& backbone);
 
 /// The output at `site`: the rewriter's answer where the request holds one, else `original(input)`. A backbone calls

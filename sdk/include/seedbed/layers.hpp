@@ -92,24 +92,24 @@ class SEEDBED_API Dropout : public Module {
   bool whole_channels_;
 };
 
-/// Multi-head self-attention with one joint projection, as ViT has it. Parameters: `qkv.weight`, `proj.weight` ...
-class SEEDBED_API SelfAttention : public Module {
+/// Scales each channel of a branch (CaiT's LayerScale). Parameter: `gamma`, at first `initial_value` everywhere.
+class SEEDBED_API LayerScale : public Module {
  public:
-  SelfAttention(std::int64_t width, std::int64_t heads, bool qkv_bias, const at::Generator& generator);
+  LayerScale(std::int64_t width, double initial_value);
+  at::Tensor forward(const at::Tensor& input, ParameterMode mode = ParameterMode::live) const;
+  at::Tensor gamma;
+};
 
-  /// What an AttentionBlockPlan asked for, by export name ("q", "soft" ...).
-  struct Output {
-    at::Tensor tokens_nld;
-    NamedTensors exports;
-  };
-  /// `plan` may be null: then LibTorch's fused kernel is used.
-  Output forward(const at::Tensor& tokens_nld, const AttentionBlockPlan* plan,
-                 ParameterMode mode = ParameterMode::live) const;
+/// Leaves out a residual branch of whole images in training mode (stochastic depth, Huang et al., ECCV 2016), drawing from
+/// the generator it is given; what stays is scaled up by 1 / (1 - probability).
+class SEEDBED_API DropPath : public Module {
+ public:
+  /// Throws: ContractError for a probability outside [0,1).
+  explicit DropPath(double probability);
+  at::Tensor forward(const at::Tensor& branch, const at::Generator& generator) const;
 
  private:
-  std::int64_t heads_;
-  std::shared_ptr<Linear> qkv_;
-  std::shared_ptr<Linear> proj_;
+  double probability_;
 };
 
 /// `tensor` as it is, or cut from the graph, as the request says.

@@ -23,10 +23,29 @@ class SEEDBED_API StepChain {
  public:
   using Step = std::function<at::Tensor(const at::Tensor& input, const ForwardRequest& request)>;
 
+  /// What a pass carries beside the value that goes from step to step.
+  struct Pass {
+    const ForwardRequest& request;
+    NamedTensors attention;  ///< exports so far
+    at::Tensor second_path;  ///< of AttentionPlan::beside_original, from its first block on
+    std::int64_t height_px;  ///< of the images; 0 where the pass starts from a tap that does not say
+    std::int64_t width_px;
+  };
+  using PassStep = std::function<at::Tensor(const at::Tensor& input, Pass& pass)>;
+
   /// Lists a site; its depth is the order of the calls. The reference stays valid as long as the chain.
   const Site& add_site(std::string name, std::string kind, std::int64_t channels);
 
   void add_step(Step step);
+
+  /// A step that reads or changes what the pass carries.
+  void add_pass_step(PassStep step);
+
+  /// The next of the blocks that attention plans count, from 0: it runs wherever a plan asks for its exports. Its tap is
+  /// "block.N".
+  void add_block(PassStep step);
+
+  std::int64_t num_blocks() const { return static_cast<std::int64_t>(blocks_.size()); }
 
   /// Makes a tap of what the step added last puts out. Throws: ContractError for a name or alias that is taken.
   void add_tap(TapInfo tap);
@@ -34,7 +53,8 @@ class SEEDBED_API StepChain {
   std::vector<TapInfo> taps() const;
   std::vector<Site> sites() const { return {sites_.begin(), sites_.end()}; }
 
-  /// Requires: require_servable(request). Throws: UserError for a tap to keep that lies before the one to start from.
+  /// Requires: require_servable(request). Throws: UserError for a tap to keep, or a block of the attention plan, that lies
+  /// before the tap to start from.
   ForwardResult run(const ForwardRequest& request) const;
 
  private:
@@ -43,9 +63,12 @@ class SEEDBED_API StepChain {
     std::size_t num_steps;  // run before its value is there
   };
   const Tap& find(std::string_view name) const;
+  std::size_t last_step(const ForwardRequest& request, const std::vector<std::string>& keep) const;
+  void require_ahead(const ForwardRequest& request, const std::vector<std::string>& keep, std::size_t start) const;
 
   std::deque<Site> sites_;
-  std::vector<Step> steps_;
+  std::vector<PassStep> steps_;
+  std::vector<std::size_t> blocks_;  // the step of each block
   std::vector<Tap> taps_;
 };
 

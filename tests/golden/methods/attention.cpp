@@ -2,7 +2,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include "runners.hpp"
-#include "seedbed/layers.hpp"
+#include "seedbed/attention.hpp"
 
 namespace seedbed::testing {
 namespace {

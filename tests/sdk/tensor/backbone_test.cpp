@@ -118,6 +118,44 @@ TEST_F(BackboneTest, HasDefaults) {
   EXPECT_THAT(backbone_.load_weights(weights).missing, ::testing::ElementsAre("conv1.bias"));
 }
 
+TEST_F(BackboneTest, TellsWhichBlocksAndExportsThereAre) {
+  ForwardRequest planned = request();
+  AttentionBlockPlan& plan = planned.attention.blocks.emplace_back();
+  plan.blocks = {1};
+  EXPECT_THAT([&] { backbone_.forward(planned); }, ThrowsMessage<UserError>(HasSubstr("`1`")));
+  plan.blocks = {-2};
+  EXPECT_THAT([&] { backbone_.forward(planned); }, ThrowsMessage<UserError>(HasSubstr("`-2`")));
+  plan.blocks = {0, -1};
+  EXPECT_THAT([&] { backbone_.forward(planned); }, ThrowsMessage<ContractError>(HasSubstr("at most once")));
+  plan.blocks = {0};
+  plan.exports = {"softmax"};
+  EXPECT_THAT([&] { backbone_.forward(planned); }, ThrowsMessage<ContractError>(HasSubstr("`softmax`")));
+  EXPECT_THAT([&] { backbone_.token_layout(8, 8); }, ThrowsMessage<UserError>(HasSubstr("no tokens")));
+}
+
+TEST(AttentionBlockPlan, KnowsWhetherItChangesAnything) {
+  AttentionBlockPlan plan;
+  plan.exports = {"soft"};
+  EXPECT_FALSE(plan.changes());
+  EXPECT_TRUE(plan.wants("soft"));
+  EXPECT_FALSE(plan.wants("raw"));
+  plan.feed_forward = false;
+  EXPECT_TRUE(plan.changes());
+  EXPECT_FALSE(plan.changes_map());
+  plan.terms = {{'v', 'v'}};
+  EXPECT_TRUE(plan.changes_map());
+}
+
+TEST(CellsOf, LeavesOutTokensWithoutCells) {
+  const at::Tensor tokens = at::arange(2 * 8 * 3, at::kFloat).view({2, 8, 3});
+  const TokenLayout layout{.class_tokens = 1, .other_tokens = 1, .height = 2, .width = 3};
+  const at::Tensor map = cells_of(tokens, layout);
+  EXPECT_THAT(map, has_shape({2, 3, 2, 3}));
+  EXPECT_EQ(map[1][2][1][0].item<float>(), tokens[1][2 + 3][2].item<float>());
+  EXPECT_THAT([&] { cells_of(tokens.slice(1, 1), layout); }, ThrowsMessage<ContractError>(HasSubstr("`7` tokens")));
+  EXPECT_THAT([&] { cells_of(tokens[0], layout); }, ThrowsMessage<ContractError>(HasSubstr("2 dimensions")));
+}
+
 TEST(NormaliseImages, FollowsTheReferenceSteps) {
   at::Tensor image = at::zeros({1, 2, 2, 3}, at::kByte);
   image[0][0][1] = at::tensor({255, 128, 1}, at::kByte);

@@ -278,8 +278,8 @@ TEST_F(CheckForwardResult, WantsTheExportsAskedFor) {
   plan.exports = {"soft"};
   request_.attention.blocks = {plan};
   expect("expected `block.0.soft`");
-  result_.attention["block.0.soft"] = at::zeros({2, 16, 15});
-  expect("an attention map is square");
+  result_.attention["block.0.soft"] = at::zeros({2, 15, 16});
+  expect("an attention map has a row for every key");
   result_.attention["block.0.soft"] = at::zeros({1, 16, 16});
   expect("leading dimension is N");
   result_.attention["block.0.soft"] = at::zeros({2, 16, 16});

@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
+#include "seedbed/attention.hpp"
 #include "seedbed/backbone.hpp"
 #include "seedbed/error.hpp"
 #include "seedbed/layers.hpp"

@@ -113,69 +113,25 @@ TEST(Dropout, DropsWholeChannels) {
   EXPECT_THAT([] { Dropout(1.5, false); }, ThrowsMessage<ContractError>(HasSubstr("`1.5")));
 }
 
-class SelfAttentionTest : public ::testing::Test {
- protected:
-  SelfAttention layer_{16, 4, true, generator()};
-  at::Tensor tokens_ = formula_input("tokens", {2, 7, 16});
-};
-
-TEST_F(SelfAttentionTest, GivesTheSameNumbersWithAndWithoutExports) {
-  AttentionBlockPlan plan;
-  plan.exports = {"q", "k", "v", "raw", "soft", "output"};
-  const auto plain = layer_.forward(tokens_, nullptr);
-  const auto exported = layer_.forward(tokens_, &plan);
-  EXPECT_THAT(exported.tokens_nld, all_close(plain.tokens_nld, 1e-6));
-  EXPECT_TRUE(plain.exports.empty());
-  ASSERT_EQ(exported.exports.size(), 6u);
-  EXPECT_THAT(exported.exports.at("q"), has_shape({2, 4, 7, 4}));
-  EXPECT_THAT(exported.exports.at("soft"), has_shape({2, 4, 7, 7}));
-  EXPECT_THAT(exported.exports.at("raw").softmax(-1), all_close(exported.exports.at("soft"), 1e-6));
-  EXPECT_THAT(exported.exports.at("output"), equals_tensor(exported.tokens_nld));
+TEST(LayerScale, ScalesEachChannel) {
+  LayerScale scale(3, 0.5);
+  scale.gamma.detach()[1] = 2.0;
+  EXPECT_THAT(scale.forward(at::ones({2, 3})), equals_tensor(at::tensor({0.5f, 2.0f, 0.5f}).expand({2, 3})));
+  EXPECT_FALSE(scale.forward(at::ones({3}), ParameterMode::detached).requires_grad());
 }
 
-TEST_F(SelfAttentionTest, ReducesOverHeads) {
-  AttentionBlockPlan plan;
-  plan.exports = {"soft"};
-  const at::Tensor all = layer_.forward(tokens_, &plan).exports.at("soft");
-  for (const auto& [reduction, wanted] : std::vector<std::pair<std::string, at::Tensor>>{
-           {"mean", all.mean(1)}, {"max", all.amax(1)}, {"sum", all.sum(1)}}) {
-    plan.head_reduction = reduction;
-    EXPECT_THAT(layer_.forward(tokens_, &plan).exports.at("soft"), equals_tensor(wanted)) << reduction;
-  }
-  plan.head_reduction = "median";
-  EXPECT_THAT([&] { layer_.forward(tokens_, &plan); }, ThrowsMessage<ContractError>(HasSubstr("`median`")));
-}
-
-TEST_F(SelfAttentionTest, AddsAnExternalMap) {
-  AttentionBlockPlan plan;
-  plan.terms = {{'q', 'k', 0.0}};
-  plan.external_ll = at::eye(7);
-  AttentionBlockPlan identity;
-  identity.terms = {{'i', 'i'}};
-  EXPECT_THAT(layer_.forward(tokens_, &plan).tokens_nld,
-              all_close(layer_.forward(tokens_, &identity).tokens_nld, 1e-6));
-  plan.external_ll = at::eye(7).expand({2, 7, 7});
-  EXPECT_THAT(layer_.forward(tokens_, &plan).tokens_nld,
-              all_close(layer_.forward(tokens_, &identity).tokens_nld, 1e-6));
-}
-
-TEST_F(SelfAttentionTest, TakesTemperatureAndUnitVectors) {
-  AttentionBlockPlan plan;
-  plan.exports = {"q", "soft"};
-  plan.terms = {{'q', 'q'}};
-  plan.unit_vectors = true;
-  plan.temperature = 3.0;
-  const auto result = layer_.forward(tokens_, &plan);
-  const at::Tensor q = result.exports.at("q"), unit = q / q.norm(2, -1, true);
-  EXPECT_THAT(result.exports.at("soft"), all_close((at::matmul(unit, unit.transpose(2, 3)) * 3.0).softmax(-1), 1e-6));
-}
-
-TEST_F(SelfAttentionTest, RefusesWhatItCannotDo) {
-  EXPECT_THAT([] { SelfAttention(10, 4, true, generator()); },
-              ThrowsMessage<ContractError>(HasSubstr("divisor of `10`")));
-  AttentionBlockPlan plan;
-  plan.terms = {{'q', 'x'}};
-  EXPECT_THAT([&] { layer_.forward(tokens_, &plan); }, ThrowsMessage<ContractError>(HasSubstr("`x`")));
+TEST(DropPath, LeavesOutWholeImagesInTraining) {
+  DropPath drop(0.25);
+  const at::Tensor branch = at::ones({64, 3, 5});
+  EXPECT_TRUE(drop.forward(branch, generator()).is_same(branch));
+  drop.train(true);
+  const at::Tensor dropped = drop.forward(branch, generator());
+  EXPECT_THAT(dropped, equals_tensor(dropped.slice(1, 0, 1).slice(2, 0, 1).expand({64, 3, 5})));
+  const double kept = dropped.select(2, 0).select(1, 0).count_nonzero().item<double>();
+  EXPECT_NEAR(kept, 48, 12);
+  EXPECT_NEAR(dropped.max().item<double>(), 1 / 0.75, 1e-6);
+  EXPECT_THAT([&] { drop.forward(branch, {}); }, ThrowsMessage<ContractError>(HasSubstr("generator")));
+  EXPECT_THAT([] { DropPath(1.0); }, ThrowsMessage<ContractError>(HasSubstr("`1.0")));
 }
 
 }  // namespace

@@ -30,9 +30,10 @@ void FineTunedBackbone::keep_frozen_part_evaluating() {
 }
 
 NamedTensors FineTunedBackbone::taps(const at::Tensor& images_nchw, const std::vector<std::string>& names,
-                                     RunContext* run) const {
+                                     RunContext* run, SiteRewriter* rewriter) const {
   ForwardRequest request;
   request.images_nchw = images_nchw;
+  request.rewriter = rewriter;
   request.keep = names;
   request.run = run;
   NamedTensors taps;

@@ -37,12 +37,12 @@ Vgg16::Vgg16(const Vgg16Parameters& parameters, const at::Generator& generator) 
   add_stage(3, 3, 256, generator);
   add_stage(4, 3, 512, generator);
   add_stage(5, 3, 512, generator);
-  if (dilated()) add_wide_layers(generator);
+  if (padded_pools()) add_wide_layers(generator);
 }
 
 void Vgg16::add_stage(std::int64_t number, std::int64_t depth, std::int64_t width, const at::Generator& generator) {
   const std::string stage = std::to_string(number);
-  // The dilated forms keep 8 pixels a cell from stage 4 on, and stage 5 sees as far as it did (SEC and PSA: 2).
+  // The dilated forms keep 8 pixels a cell from stage 4 on, and stage 5 sees as far as it did (SEC, PSA, DRS: 2).
   const std::int64_t dilation = dilated() && number == 5 ? 2 : 1;
   for (std::int64_t i = 1; i <= depth; ++i) {
     const std::string place = stage + "_" + std::to_string(i);
@@ -88,16 +88,22 @@ void Vgg16::add_stage(std::int64_t number, std::int64_t depth, std::int64_t widt
       tap.aliases.push_back(tap.name);
       tap.aliases.push_back("conv" + stage);
       tap.name = "stage" + stage;
+      if (number == 5 && parameters_.variant == "drs") {
+        tap.aliases.push_back(tap.name);
+        tap.name = "final";
+      }
     }
     chain_.add_tap(std::move(tap));
   }
-  if (parameters_.variant == "psa" && number == 5) return;  // declared there, never called
-  add_pool("pool" + stage, dilated() && number >= 4 ? 1 : 2);
+  // PSA declares a fifth pool and never calls it; DRS has none.
+  if (number == 5 && (parameters_.variant == "psa" || parameters_.variant == "drs")) return;
+  const bool keeps_stride = dilated() && number >= 4;
+  add_pool("pool" + stage, padded_pools() || keeps_stride ? 3 : 2, keeps_stride ? 1 : 2);
 }
 
-void Vgg16::add_pool(const std::string& name, std::int64_t stride) {
+void Vgg16::add_pool(const std::string& name, std::int64_t kernel, std::int64_t stride) {
   const std::string own = features_ ? "features." + std::to_string(index_) : name;
-  const std::int64_t kernel = dilated() ? 3 : 2, padding = dilated() ? 1 : 0;
+  const std::int64_t padding = kernel == 3 ? 1 : 0;
   const Site& site = chain_.add_site(own, "pooling", channels_);
   chain_.add_step([=, &site](const at::Tensor& input, const ForwardRequest& request) {
     return run_site(request, site, input,
@@ -157,8 +163,11 @@ Normalisation Vgg16::normalisation() const {
   return {};
 }
 
-// Five unpadded pools need 32 pixels; the dilated forms pad theirs.
-std::int64_t Vgg16::minimum_size_px() const { return dilated() ? 1 : 32; }
+// Each unpadded pool halves: five in torchvision's layout, three in DRS's, none in the others.
+std::int64_t Vgg16::minimum_size_px() const {
+  if (padded_pools()) return 1;
+  return parameters_.variant == "drs" ? 8 : 32;
+}
 
 ForwardResult Vgg16::forward(const ForwardRequest& request) {
   require_servable(request, *this);
@@ -179,7 +188,9 @@ std::shared_ptr<Backbone> Vgg16::clone() const {
 StateReport Vgg16::load_weights(const NamedTensors& tensors) {
   StateReport report = load_state(tensors);
   std::erase_if(report.extra, [](const std::string& name) {
-    return name.starts_with("classifier.") || name.starts_with("fc8.");
+    // DRS's files hold each layer twice (features.0 is layer1_conv1), its controllers and its layers behind stage 5.
+    return name.starts_with("classifier.") || name.starts_with("fc8.") || name.starts_with("layer") ||
+           name.starts_with("extra_");
   });
   return report;
 }

@@ -30,9 +30,10 @@ class Vgg16 final : public Backbone {
 
  private:
   class Layers;
-  bool dilated() const { return parameters_.variant == "largefov" || parameters_.variant == "psa"; }
+  bool padded_pools() const { return parameters_.variant == "largefov" || parameters_.variant == "psa"; }
+  bool dilated() const { return padded_pools() || parameters_.variant == "drs"; }
   void add_stage(std::int64_t number, std::int64_t depth, std::int64_t width, const at::Generator& generator);
-  void add_pool(const std::string& name, std::int64_t stride);
+  void add_pool(const std::string& name, std::int64_t kernel, std::int64_t stride);
   void add_wide_layers(const at::Generator& generator);
 
   Vgg16Parameters parameters_;

@@ -35,8 +35,9 @@ class SEEDBED_API FineTunedBackbone {
   /// What the owner calls in Module::on_train_mode(): a frozen backbone stays in evaluation mode.
   void keep_frozen_part_evaluating();
 
-  /// The taps `names` of normalised images.
-  NamedTensors taps(const at::Tensor& images_nchw, const std::vector<std::string>& names, RunContext* run) const;
+  /// The taps `names` of normalised images; a rewriter changes the frozen part too.
+  NamedTensors taps(const at::Tensor& images_nchw, const std::vector<std::string>& names, RunContext* run,
+                    SiteRewriter* rewriter = nullptr) const;
 
   /// Groups `pretrained*` of the backbone and `new*` of what stands on it, with the options' factors.
   std::vector<ParameterGroup> parameter_groups(const std::vector<const Module*>& added) const;

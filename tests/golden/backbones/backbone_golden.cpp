@@ -133,6 +133,12 @@ std::vector<std::int64_t> BackboneGolden::integers(std::string_view key) const {
   return integers;
 }
 
+double BackboneGolden::number(std::string_view key) const {
+  const auto value = entry_->table["config"][key].value<double>();
+  if (!value) throw std::runtime_error("golden `" + name() + "` has no config `" + std::string(key) + "`");
+  return *value;
+}
+
 bool BackboneGolden::flag(std::string_view key, bool otherwise) const {
   return entry_->table["config"][key].value_or(otherwise);
 }

@@ -29,6 +29,7 @@ class BackboneGolden {
   /// A value of the entry's `config`. Throws std::runtime_error where there is none and no other is given.
   std::int64_t integer(std::string_view key) const;
   std::vector<std::int64_t> integers(std::string_view key) const;
+  double number(std::string_view key) const;
   bool flag(std::string_view key, bool otherwise) const;
   std::string text(std::string_view key, std::string_view otherwise) const;
 
@@ -56,6 +57,7 @@ void register_backbone_goldens(const std::vector<BackboneGoldenRunner>& runners)
 
 std::vector<BackboneGoldenRunner> convolutional_runners();
 std::vector<BackboneGoldenRunner> squeezenet_runners();
+std::vector<BackboneGoldenRunner> drs_runners();
 std::vector<BackboneGoldenRunner> head_runners();
 
 }  // namespace seedbed::testing

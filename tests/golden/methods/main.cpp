@@ -6,7 +6,7 @@ int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
   std::vector<seedbed::testing::GoldenRunner> runners;
   for (const auto& part : {seedbed::testing::attention_runners(), seedbed::testing::classification_runners(),
-                           seedbed::testing::fitting_runners(), seedbed::testing::fusion_runners(),
+                           seedbed::testing::drs_runners(), seedbed::testing::fitting_runners(), seedbed::testing::fusion_runners(),
                            seedbed::testing::image_pyramid_runners(), seedbed::testing::pixel_adaptive_runners()}) {
     runners.insert(runners.end(), part.begin(), part.end());
   }

@@ -8,6 +8,7 @@ namespace seedbed::testing {
 
 std::vector<GoldenRunner> attention_runners();
 std::vector<GoldenRunner> classification_runners();
+std::vector<GoldenRunner> drs_runners();
 std::vector<GoldenRunner> fitting_runners();
 std::vector<GoldenRunner> fusion_runners();
 std::vector<GoldenRunner> image_pyramid_runners();

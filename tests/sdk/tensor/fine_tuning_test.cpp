@@ -1,5 +1,10 @@
 #include "seedbed/fine_tuning.hpp"
 
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -36,6 +41,26 @@ TEST_F(FineTuningTest, GivesTheSameTapsHoweverMuchIsFrozen) {
   for (const char* freeze : {"stage1", "all"}) {
     const NamedTensors taps = fine_tuned(freeze).taps(images_, names, &run_);
     for (const std::string& name : names) EXPECT_THAT(taps.at(name), all_close(plain.at(name), 1e-6)) << freeze;
+  }
+}
+
+class Halver : public SiteRewriter {
+ public:
+  at::Tensor rewrite(const Site& site, const at::Tensor& input,
+                     const std::function<at::Tensor(const at::Tensor&)>& original) override {
+    sites.push_back(site.name);
+    return original(input) * 0.5;
+  }
+  std::vector<std::string> sites;
+};
+
+TEST_F(FineTuningTest, RewritesFrozenAndTrainedPartsAlike) {
+  Halver whole;
+  const at::Tensor plain = fine_tuned("none").taps(images_, {"final"}, &run_, &whole).at("final");
+  for (const char* freeze : {"stage1", "all"}) {
+    Halver halver;
+    EXPECT_THAT(fine_tuned(freeze).taps(images_, {"final"}, &run_, &halver).at("final"), all_close(plain, 1e-6));
+    EXPECT_EQ(halver.sites, whole.sites) << freeze;
   }
 }
 

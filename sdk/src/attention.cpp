@@ -11,8 +11,27 @@
 namespace seedbed {
 namespace {
 
-at::Tensor scores(const at::Tensor& left, const at::Tensor& right, double temperature) {
+at::Tensor scores(const at::Tensor& left, const at::Tensor& right, const at::Tensor& temperature) {
   return at::matmul(left * temperature, right.transpose(-2, -1));
+}
+
+at::Tensor unit_length(const at::Tensor& vectors) { return vectors / vectors.norm(2, -1, true).clamp_min(1e-12); }
+
+// 1 / sqrt(D / heads), as a tensor: a plan may have one temperature for each image.
+at::Tensor own_temperature(const QueryKeyValue& vectors) {
+  return at::scalar_tensor(1.0 / std::sqrt(static_cast<double>(vectors.q.size(3))), at::kDouble);
+}
+
+// Of one element or [N,1,1,1].
+at::Tensor temperature_of(const QueryKeyValue& vectors, const AttentionBlockPlan& plan) {
+  if (plan.temperature_by_length) {
+    if (!vectors.input_nld.defined()) {
+      throw ContractError("attend", "a temperature by length needs the tokens that enter the attention", "input_nld",
+                          "an undefined tensor");
+    }
+    return own_temperature(vectors) * vectors.input_nld.norm(2, -1).mean(1).view({-1, 1, 1, 1});
+  }
+  return plan.temperature != 0 ? at::scalar_tensor(plan.temperature, at::kDouble) : own_temperature(vectors);
 }
 
 void require_fitting_term(const at::Tensor& left, const at::Tensor& right, const QueryKeyValue& vectors) {
@@ -22,17 +41,25 @@ void require_fitting_term(const at::Tensor& left, const at::Tensor& right, const
                           "`: keys are spatially reduced here");
 }
 
+// What a term names, as the plan wants it: smoothed by its own map, of unit length.
+at::Tensor side_of_term(char name, const QueryKeyValue& vectors, const AttentionBlockPlan& plan,
+                        const at::Tensor& temperature) {
+  at::Tensor side = vectors.named(name);
+  for (std::int64_t i = 0; i < plan.smoothing; ++i) {
+    if (plan.unit_vectors) side = unit_length(side);
+    side = at::matmul(scores(side, side, temperature).softmax(-1), side);
+  }
+  return plan.unit_vectors ? unit_length(side) : side;
+}
+
 at::Tensor map_of_term(const AttentionTerm& term, const QueryKeyValue& vectors, const AttentionBlockPlan& plan,
-                       double temperature) {
+                       const at::Tensor& temperature) {
   if (term.left == 'i' && term.right == 'i') {
     require_fitting_term(vectors.q, vectors.q, vectors);
     return at::eye(vectors.q.size(2), vectors.q.options()).expand({vectors.q.size(0), vectors.q.size(1), -1, -1});
   }
-  const auto side = [&](char name) {
-    const at::Tensor& values = vectors.named(name);
-    return plan.unit_vectors ? values / values.norm(2, -1, true).clamp_min(1e-12) : values;
-  };
-  const at::Tensor left = side(term.left), right = side(term.right);
+  const at::Tensor left = side_of_term(term.left, vectors, plan, temperature);
+  const at::Tensor right = term.right == term.left ? left : side_of_term(term.right, vectors, plan, temperature);
   require_fitting_term(left, right, vectors);
   return scores(left, right, temperature).softmax(-1);
 }
@@ -49,7 +76,8 @@ void require_fitting_external(const at::Tensor& external, const at::Tensor& map_
 }
 
 /// The map that multiplies v: [N,heads,L,K], or [N,1,L,K] where the heads share it.
-at::Tensor attention_map(const QueryKeyValue& vectors, const AttentionBlockPlan& plan, double temperature) {
+at::Tensor attention_map(const QueryKeyValue& vectors, const AttentionBlockPlan& plan) {
+  const at::Tensor temperature = temperature_of(vectors, plan);
   at::Tensor map;
   const std::vector<AttentionTerm> own{AttentionTerm{}};
   for (const AttentionTerm& term : plan.terms.empty() ? own : plan.terms) {
@@ -97,10 +125,9 @@ AttentionResult attend(const QueryKeyValue& vectors, const AttentionBlockPlan* p
   if (plan && causal) {
     throw ContractError("attend", "causal attention has no plan", "a null plan", "a plan");
   }
-  const double own_temperature = 1.0 / std::sqrt(static_cast<double>(vectors.q.size(3)));
   AttentionResult result;
   if (plan && (plan->changes_map() || plan->wants("soft"))) {
-    const at::Tensor map = attention_map(vectors, *plan, plan->temperature != 0 ? plan->temperature : own_temperature);
+    const at::Tensor map = attention_map(vectors, *plan);
     result.mixed_nhld = at::matmul(map, vectors.v);
     if (plan->wants("soft")) result.exports["soft"] = reduce_heads(map, plan->head_reduction);
   } else {
@@ -108,7 +135,7 @@ AttentionResult attend(const QueryKeyValue& vectors, const AttentionBlockPlan* p
   }
   if (!plan) return result;
   if (plan->wants("raw")) {
-    result.exports["raw"] = reduce_heads(scores(vectors.q, vectors.k, own_temperature), plan->head_reduction);
+    result.exports["raw"] = reduce_heads(scores(vectors.q, vectors.k, own_temperature(vectors)), plan->head_reduction);
   }
   if (plan->wants("unscaled")) {
     result.exports["unscaled"] = reduce_heads(unscaled_scores(vectors), plan->head_reduction);
@@ -127,21 +154,30 @@ at::Tensor split_heads(const at::Tensor& tokens_nld, std::int64_t heads) {
 at::Tensor join_heads(const at::Tensor& tokens_nhld) { return tokens_nhld.transpose(1, 2).flatten(2); }
 
 SelfAttention::SelfAttention(std::int64_t width, std::int64_t heads, bool qkv_bias, const at::Generator& generator,
-                             bool causal)
+                             bool causal, AttentionNames names)
     : heads_(heads), causal_(causal) {
   if (heads < 1 || width % heads != 0) {
     throw ContractError("SelfAttention", "heads divide the width", "a divisor of `" + std::to_string(width) + "`",
                         "`" + std::to_string(heads) + "`");
   }
-  qkv_ = register_module("qkv", std::make_shared<Linear>(width, 3 * width, qkv_bias, generator));
-  proj_ = register_module("proj", std::make_shared<Linear>(width, width, true, generator));
+  qkv_ = std::make_shared<Linear>(width, 3 * width, qkv_bias, generator);
+  proj_ = std::make_shared<Linear>(width, width, true, generator);
+  if (names == AttentionNames::timm) {
+    register_module("qkv", qkv_);
+    register_module("proj", proj_);
+    return;
+  }
+  register_parameter("in_proj_weight", qkv_->weight);
+  if (qkv_bias) register_parameter("in_proj_bias", qkv_->bias);
+  register_module("out_proj", proj_);
 }
 
 SelfAttention::Output SelfAttention::forward(const at::Tensor& tokens_nld, const AttentionBlockPlan* plan,
                                              ParameterMode mode) const {
   const auto parts = qkv_->forward(tokens_nld, mode).chunk(3, 2);
-  AttentionResult attended = attend(
-      {split_heads(parts[0], heads_), split_heads(parts[1], heads_), split_heads(parts[2], heads_)}, plan, causal_);
+  AttentionResult attended =
+      attend({split_heads(parts[0], heads_), split_heads(parts[1], heads_), split_heads(parts[2], heads_), tokens_nld},
+             plan, causal_);
   Output output{proj_->forward(join_heads(attended.mixed_nhld), mode), std::move(attended.exports)};
   if (plan && plan->wants("output")) output.exports["output"] = output.tokens_nld;
   return output;

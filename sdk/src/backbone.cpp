@@ -68,7 +68,8 @@ bool AttentionBlockPlan::wants(std::string_view name) const {
 bool AttentionBlockPlan::changes() const { return changes_map() || !residual || !feed_forward; }
 
 bool AttentionBlockPlan::changes_map() const {
-  return !terms.empty() || temperature != 0 || unit_vectors || heads_share_map || external_ll.defined();
+  return !terms.empty() || temperature != 0 || temperature_by_length || unit_vectors || smoothing > 0 ||
+         heads_share_map || external_ll.defined();
 }
 
 const AttentionBlockPlan* plan_of_block(const AttentionPlan& plan, std::int64_t block, std::int64_t num_blocks) {

@@ -49,8 +49,8 @@ TransformerBlock::TransformerBlock(const TransformerBlockOptions& options, const
     : options_(options), names_(std::move(names)) {
   norm1_ = register_module(names_.norm1, std::make_shared<LayerNorm>(options_.width, options_.norm_epsilon));
   attention_ = register_module(
-      names_.attention,
-      std::make_shared<SelfAttention>(options_.width, options_.heads, options_.qkv_bias, generator, options_.causal));
+      names_.attention, std::make_shared<SelfAttention>(options_.width, options_.heads, options_.qkv_bias, generator,
+                                                        options_.causal, names_.projections));
   if (options_.layer_scale != 0) {
     scale1_ = register_module("ls1", std::make_shared<LayerScale>(options_.width, options_.layer_scale));
   }

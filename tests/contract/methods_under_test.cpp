@@ -58,16 +58,23 @@ std::vector<ParameterValue> other_values(const ParameterSpec& spec) {
   return values;
 }
 
+MethodVariant with_preset(const MethodVariant& base, const Preset& preset) {
+  MethodVariant variant = base;
+  variant.name = base.method->manifest.id + "_preset_" + preset.name;
+  for (const auto& [name, value] : preset.parameters) variant.parameters[name] = value;
+  return variant;
+}
+
 void add_variants(const plugin::RegisteredMethod& method, std::vector<MethodVariant>& variants) {
   const MethodManifest& manifest = method.manifest;
   MethodVariant defaults{manifest.id, &method, {}};
   for (const ParameterSpec& spec : manifest.parameters) defaults.parameters[spec.name] = spec.default_value;
+  // Networks of a hundred million parameters are too slow for a suite of small promises.
+  const auto small = std::ranges::find(manifest.presets, "small", &Preset::name);
+  if (small != manifest.presets.end()) defaults = with_preset(defaults, *small);
   variants.push_back(defaults);
   for (const Preset& preset : manifest.presets) {
-    MethodVariant variant = defaults;
-    variant.name += "_preset_" + preset.name;
-    for (const auto& [name, value] : preset.parameters) variant.parameters[name] = value;
-    variants.push_back(std::move(variant));
+    if (preset.name != "small") variants.push_back(with_preset(defaults, preset));
   }
   for (const ParameterSpec& spec : manifest.parameters) {
     for (const ParameterValue& value : other_values(spec)) {

@@ -14,7 +14,8 @@
 #include "seedbed/model_context.hpp"
 
 /// What the contract suites run over: every method of every library in SEEDBED_TEST_PLUGINS (a colon-separated list of
-/// libraries and folders), under its defaults, each of its presets, and each other value of a switch or a choice.
+/// libraries and folders), under its defaults, each of its presets, and each other value of a switch or a choice. A preset
+/// `small` stands in for the defaults, and the other presets and values are set on top of it.
 namespace seedbed::testing {
 
 struct MethodVariant {

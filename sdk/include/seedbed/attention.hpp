@@ -18,6 +18,7 @@ namespace seedbed {
 /// they are spatially reduced.
 struct QueryKeyValue {
   at::Tensor q, k, v;
+  at::Tensor input_nld{};  ///< what they were projected from; read for AttentionBlockPlan::temperature_by_length alone
 
   /// 'q', 'k' or 'v'. Throws: ContractError for another name.
   const at::Tensor& named(char name) const;
@@ -39,11 +40,15 @@ SEEDBED_API AttentionResult attend(const QueryKeyValue& vectors, const Attention
 /// [N,heads,L,K] -> as it is or over heads [N,L,K]: "none", "mean", "max", "sum". Throws: ContractError otherwise.
 SEEDBED_API at::Tensor reduce_heads(const at::Tensor& map_nhlk, std::string_view reduction);
 
-/// Multi-head self-attention with one joint projection, as ViT has it. Parameters: `qkv.weight`, `proj.weight` ...
+/// What an attention's parameters are called: `qkv.weight`, `proj.weight` ... as timm has it, or `in_proj_weight`,
+/// `out_proj.weight` ... as torch.nn.MultiheadAttention and so CLIP.
+enum class AttentionNames { timm, torch };
+
+/// Multi-head self-attention with one joint projection.
 class SEEDBED_API SelfAttention : public Module {
  public:
   SelfAttention(std::int64_t width, std::int64_t heads, bool qkv_bias, const at::Generator& generator,
-                bool causal = false);
+                bool causal = false, AttentionNames names = AttentionNames::timm);
 
   /// What an AttentionBlockPlan asked for, by export name ("q", "soft" ...).
   struct Output {

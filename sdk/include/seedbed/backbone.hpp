@@ -102,10 +102,13 @@ struct SEEDBED_API AttentionBlockPlan {
   std::string head_reduction = "none";  ///< of raw, unscaled and soft: "none" | "mean" | "max" | "sum"
   std::vector<AttentionTerm> terms;     ///< added; empty = the block's own q.k
   double temperature = 0;               ///< 0 = 1 / sqrt(D / heads)
-  bool unit_vectors = false;            ///< q, k, v are L2-normalised inside the terms (GEM)
-  bool heads_share_map = false;         ///< one map, summed over the heads, serves all of them (ExCEL)
-  at::Tensor external_ll;               ///< [L,L] or [N,L,L], added to the attention map; undefined = none
-  bool residual = true;                 ///< the attention is added to the block's input; else it replaces it
+  /// GEM: 1 / sqrt(D / heads) times the mean length of the tokens that enter the attention, one temperature an image.
+  bool temperature_by_length = false;
+  bool unit_vectors = false;     ///< q, k, v are L2-normalised inside the terms (GEM)
+  std::int64_t smoothing = 0;    ///< how often z becomes softmax(temperature z.z) z first, for z of a term (GEM: 1)
+  bool heads_share_map = false;  ///< one map, summed over the heads, serves all of them (ExCEL)
+  at::Tensor external_ll;        ///< [L,L] or [N,L,L], added to the attention map; undefined = none
+  bool residual = true;          ///< the attention is added to the block's input; else it replaces it
   bool feed_forward = true;
 
   bool wants(std::string_view name) const;
@@ -156,12 +159,33 @@ struct ForwardResult {
   NamedTensors attention;
 };
 
+/// What a text network makes of token ids.
+struct TextFeatures {
+  at::Tensor tokens_pld;     ///< [P,L,width] behind the last block, before the final norm
+  at::Tensor embeddings_pd;  ///< [P,D] in the space of the images' embeddings, not normalised
+};
+
 /// The text side of an image-text backbone.
+///
+/// Threads: [one-at-a-time] together with its backbone.
+/// Gradient: follows the caller's mode; parameters of text towers take none.
 class SEEDBED_API TextTower {
  public:
   virtual ~TextTower();
-  /// Requires: at least one prompt. Ensures: [P,D] float32, L2-normalised, on the backbone's device.
+
+  /// Requires: at least one prompt, UTF-8. Ensures: [P,D] float32, L2-normalised, on the backbone's device.
+  /// Throws: UserError as token_ids() does, and where the loaded weights hold no text network.
   virtual at::Tensor encode(const std::vector<std::string>& prompts, RunContext& run) = 0;
+
+  /// The prompts as the network takes them: [P,L] int64, padded, on the backbone's device. Throws: UserError for a missing or
+  /// damaged vocabulary and for a prompt that is too long or no UTF-8.
+  virtual at::Tensor token_ids(const std::vector<std::string>& prompts) = 0;
+
+  /// Requires: `ids_pl` [P,L] int64 as token_ids() gives them. Throws: ContractError otherwise.
+  virtual TextFeatures forward(const at::Tensor& ids_pl) = 0;
+
+  /// What the network was trained to multiply cosines of image and text by (100 in OpenAI's files).
+  virtual double logit_scale() const = 0;
 };
 
 /// An image network that hands out named taps.

@@ -40,6 +40,7 @@ struct TransformerBlockOptions {
 struct TransformerBlockNames {
   std::string norm1 = "norm1", attention = "attn", norm2 = "norm2", mlp = "mlp", fc1 = "fc1", fc2 = "fc2";
   std::string activation = "act";
+  AttentionNames projections = AttentionNames::timm;
 };
 
 /// tokens + attention(norm1(tokens)), then + mlp(norm2(tokens)). Parameters: `norm1.weight`, `attn.qkv.weight`,

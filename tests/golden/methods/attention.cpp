@@ -42,10 +42,30 @@ NamedTensors attention_variants(const Golden& golden) {
   return found;
 }
 
+/// GEM: q.q, k.k and v.v of smoothed unit vectors, averaged.
+NamedTensors gem_attention(const Golden& golden) {
+  const at::Tensor tokens = golden.input("x").transpose(0, 1);  // [L,B,D] in the goldens
+  const std::int64_t width = tokens.size(2), heads = static_cast<std::int64_t>(golden.number("heads"));
+  SelfAttention layer(width, heads, true, at::detail::createCPUGenerator(0));
+  layer.load_state({{"qkv.weight", golden.weight("qkv.weight", {3 * width, width})},
+                    {"qkv.bias", golden.weight("qkv.bias", {3 * width})},
+                    {"proj.weight", golden.weight("proj.weight", {width, width})},
+                    {"proj.bias", golden.weight("proj.bias", {width})}});
+  layer.set_requires_grad(false);
+  AttentionBlockPlan plan;
+  plan.terms = {{'q', 'q', 1 / 3.0}, {'k', 'k', 1 / 3.0}, {'v', 'v', 1 / 3.0}};
+  plan.unit_vectors = true;
+  plan.temperature_by_length = true;
+  plan.smoothing = static_cast<std::int64_t>(golden.number("iterations", 1));
+  return {{"out_0", layer.forward(tokens, &plan).tokens_nld.transpose(0, 1)},
+          {"out_1", layer.forward(tokens, nullptr).tokens_nld.transpose(0, 1)}};
+}
+
 }  // namespace
 
 std::vector<GoldenRunner> attention_runners() {
-  return {{"dense_clip", "VisionTransformer.custom_attn", "", attention_variants}};
+  return {{"dense_clip", "VisionTransformer.custom_attn", "", attention_variants},
+          {"dense_clip", "SelfSelfAttention", "", gem_attention}};
 }
 
 }  // namespace seedbed::testing

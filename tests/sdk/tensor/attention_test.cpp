@@ -77,6 +77,49 @@ TEST_F(SelfAttentionTest, TakesTemperatureAndUnitVectors) {
   EXPECT_THAT(result.exports.at("soft"), all_close((at::matmul(unit, unit.transpose(2, 3)) * 3.0).softmax(-1), 1e-6));
 }
 
+TEST_F(SelfAttentionTest, SmoothsVectorsByTheirOwnMap) {
+  AttentionBlockPlan plan;
+  plan.exports = {"k", "soft"};
+  plan.terms = {{'k', 'k'}};
+  plan.unit_vectors = true;
+  plan.smoothing = 2;
+  plan.temperature_by_length = true;
+  const auto result = layer_.forward(tokens_, &plan);
+  const at::Tensor temperature = tokens_.square().sum(2).sqrt().mean(1).view({2, 1, 1, 1}) / 2.0;
+  const auto unit = [](const at::Tensor& z) { return z / z.square().sum(-1, true).sqrt(); };
+  const auto map = [&](const at::Tensor& z) { return (at::matmul(z, z.transpose(2, 3)) * temperature).softmax(-1); };
+  at::Tensor k = result.exports.at("k");
+  for (int i = 0; i < 2; ++i) k = at::matmul(map(unit(k)), unit(k));
+  EXPECT_THAT(result.exports.at("soft"), all_close(map(unit(k)), 1e-6));
+  plan.smoothing = 0;
+  EXPECT_FALSE(at::allclose(layer_.forward(tokens_, &plan).exports.at("soft"), result.exports.at("soft")));
+}
+
+TEST_F(SelfAttentionTest, HasAnotherTemperatureForEachImage) {
+  AttentionBlockPlan plan;
+  plan.exports = {"soft"};
+  plan.temperature_by_length = true;
+  const at::Tensor scaled = tokens_ * at::tensor({1.0F, 3.0F}).view({2, 1, 1});
+  const at::Tensor both = layer_.forward(scaled, &plan).exports.at("soft");
+  EXPECT_THAT(layer_.forward(scaled.slice(0, 1), &plan).exports.at("soft"), all_close(both.slice(0, 1), 1e-6));
+  EXPECT_THAT([&] { attend({both, both, both}, &plan); }, ThrowsMessage<ContractError>(HasSubstr("input_nld")));
+}
+
+TEST(SelfAttention, HasTheNamesOfPyTorchsAttention) {
+  SelfAttention layer(16, 4, true, generator(), false, AttentionNames::torch);
+  const SelfAttention other(16, 4, true, generator());
+  const NamedTensors state = other.state();
+  EXPECT_TRUE(layer
+                  .load_state({{"in_proj_weight", state.at("qkv.weight")},
+                               {"in_proj_bias", state.at("qkv.bias")},
+                               {"out_proj.weight", state.at("proj.weight")},
+                               {"out_proj.bias", state.at("proj.bias")}})
+                  .complete());
+  const at::Tensor tokens = formula_input("tokens", {2, 7, 16});
+  EXPECT_THAT(layer.forward(tokens, nullptr).tokens_nld, equals_tensor(other.forward(tokens, nullptr).tokens_nld));
+  EXPECT_FALSE(SelfAttention(16, 4, false, generator(), false, AttentionNames::torch).state().contains("in_proj_bias"));
+}
+
 TEST_F(SelfAttentionTest, RefusesWhatItCannotDo) {
   EXPECT_THAT([] { SelfAttention(10, 4, true, generator()); },
               ThrowsMessage<ContractError>(HasSubstr("divisor of `10`")));

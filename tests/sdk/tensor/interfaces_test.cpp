@@ -133,8 +133,16 @@ class Identity : public Refiner {
 class PromptCounter : public TextTower {
  public:
   at::Tensor encode(const std::vector<std::string>& prompts, RunContext&) override {
-    return at::eye(static_cast<std::int64_t>(prompts.size()), 8);
+    return forward(token_ids(prompts)).embeddings_pd;
   }
+  at::Tensor token_ids(const std::vector<std::string>& prompts) override {
+    return at::arange(static_cast<std::int64_t>(prompts.size())).unsqueeze(1);
+  }
+  TextFeatures forward(const at::Tensor& ids_pl) override {
+    const at::Tensor embeddings = at::eye(ids_pl.size(0), 8);
+    return {embeddings.unsqueeze(1), embeddings};
+  }
+  double logit_scale() const override { return 100; }
 };
 
 ModelContext context_for(FakeRun& run) {
@@ -268,6 +276,8 @@ TEST(TextTower, EncodesPrompts) {
   PromptCounter tower;
   FakeRun run;
   EXPECT_THAT(tower.encode({"a cat", "a dog"}, run), has_shape({2, 8}));
+  EXPECT_THAT(tower.forward(tower.token_ids({"a cat"})).tokens_pld, has_shape({1, 1, 8}));
+  EXPECT_EQ(tower.logit_scale(), 100);
 }
 
 /// A generator without training that gives everything it may give.

@@ -16,10 +16,12 @@ namespace {
 
 struct Argument {
   std::string_view name;
-  double minimum;
-  double maximum;
+  double minimum = 0;
+  double maximum = 0;
   std::optional<double> fallback;  ///< unset: must be given
   bool whole = false;
+  std::vector<std::string_view> words = {};  ///< the argument is one of these, its value the place among them
+  bool repeated = false;                     ///< the last argument: one or more of it
 };
 
 struct StepForm {
@@ -30,28 +32,52 @@ struct StepForm {
 
 constexpr double kLargestSide = 16384;
 
-const std::vector<StepForm>& step_forms() {
-  static const std::vector<StepForm> forms{
-      {AugmentationKind::flip, "flip", {{"P", 0, 1, 0.5}}},
-      {AugmentationKind::random_scale, "random_scale", {{"LOW", 0.01, 100, {}}, {"HIGH", 0.01, 100, {}}}},
-      {AugmentationKind::resize_long,
-       "resize_long",
-       {{"LOW", 1, kLargestSide, {}, true}, {"HIGH", 1, kLargestSide, {}, true}}},
-      {AugmentationKind::random_resized_crop,
+Argument word(std::string_view name, std::vector<std::string_view> words, std::optional<double> fallback = 0) {
+  return {name, 0, static_cast<double>(words.size() - 1), fallback, true, std::move(words)};
+}
+Argument filter(std::optional<double> fallback = 0) {
+  return word("FILTER", {"bicubic", "bilinear", "bilinear_cv"}, fallback);
+}
+Argument rounding(std::optional<double> fallback = 0) { return word("ROUND", {"even", "down"}, fallback); }
+Argument probability(double fallback) { return {"P", 0, 1, fallback}; }
+Argument side(std::string_view name = "SIDE") { return {name, 1, kLargestSide, {}, true}; }
+Argument factor(std::string_view name) { return {name, 0.01, 100, {}}; }
+
+std::vector<StepForm> make_step_forms() {
+  using enum AugmentationKind;
+  Argument factors = factor("S");
+  factors.repeated = true;
+  const auto amount = [](std::string_view name, double maximum) { return Argument{name, 0, maximum, {}}; };
+  return {
+      {flip, "flip", {probability(0.5)}},
+      {random_scale, "random_scale", {factor("LOW"), factor("HIGH"), filter(), rounding()}},
+      {scale_of, "scale_of", {filter({}), rounding({}), factors}},
+      {resize_long, "resize_long", {side("LOW"), side("HIGH"), filter()}},
+      {resize_short, "resize_short", {side(), filter()}},
+      {resize, "resize", {side("HEIGHT"), side("WIDTH"), filter()}},
+      {random_resized_crop,
        "random_resized_crop",
-       {{"SIDE", 1, kLargestSide, {}, true}, {"LOW", 0.0001, 1, 0.08}, {"HIGH", 0.0001, 1, 1}}},
-      {AugmentationKind::crop, "crop", {{"SIDE", 1, kLargestSide, {}, true}}},
-      {AugmentationKind::color_jitter,
+       {side(), {"LOW", 0.0001, 1, 0.08}, {"HIGH", 0.0001, 1, 1}, filter()}},
+      {crop, "crop", {side(), word("PLACE", {"random", "top_left"})}},
+      {center_crop, "center_crop", {side()}},
+      {color_jitter,
        "color_jitter",
-       {{"B", 0, 10, {}}, {"C", 0, 10, {}}, {"S", 0, 10, {}}, {"H", 0, 0.5, {}}}},
+       {amount("B", 10), amount("C", 10), amount("S", 10), amount("H", 0.5), probability(1)}},
+      {greyscale, "greyscale", {probability(1)}},
+      {blur, "blur", {amount("LOW", 100), amount("HIGH", 100), probability(1)}},
+      {solarise, "solarise", {probability(1), {"T", 0, 256, 128, true}}},
   };
+}
+
+const std::vector<StepForm>& step_forms() {
+  static const std::vector<StepForm> forms = make_step_forms();
   return forms;
 }
 
 std::string form_text(const StepForm& form) {
   std::string text(form.name);
   for (const Argument& argument : form.arguments) {
-    const std::string part = ":" + std::string(argument.name);
+    const std::string part = ":" + std::string(argument.name) + (argument.repeated ? "..." : "");
     text += argument.fallback ? "[" + part + "]" : part;
   }
   return text;
@@ -89,13 +115,33 @@ std::optional<double> number_from(std::string_view text) {
   return value;
 }
 
+std::string words_text(const Argument& argument) {
+  return quoted_list({argument.words.begin(), argument.words.end()});
+}
+
+std::string accepted_text(const Argument& argument) {
+  if (!argument.words.empty()) return std::string(argument.name) + " is one of " + words_text(argument) + ".";
+  return std::string(argument.name) + " is " + (argument.whole ? "a whole number" : "a number") + " from " +
+         number_text(argument.minimum) + " to " + number_text(argument.maximum) + ".";
+}
+
+std::optional<double> word_from(std::string_view text, const Argument& argument) {
+  const auto found = std::ranges::find(argument.words, text);
+  if (found == argument.words.end()) return std::nullopt;
+  return static_cast<double>(found - argument.words.begin());
+}
+
 double argument_from(std::string_view text, const Argument& argument, std::string_view step) {
-  const std::optional<double> value = number_from(text);
+  const std::optional<double> value = argument.words.empty() ? number_from(text) : word_from(text, argument);
   const bool fits = value && *value >= argument.minimum && *value <= argument.maximum;
   if (fits && (!argument.whole || *value == std::floor(*value))) return *value;
-  throw UserError("", "A number of an augmentation step is not legal: `" + std::string(step) + "`.",
-                  std::string(argument.name) + " is " + (argument.whole ? "a whole number" : "a number") + " from " +
-                      number_text(argument.minimum) + " to " + number_text(argument.maximum) + ".");
+  throw UserError("", "A part of an augmentation step is not legal: `" + std::string(step) + "`.",
+                  accepted_text(argument));
+}
+
+// The argument that number `i` of a step's text stands for.
+const Argument& argument_at(const StepForm& form, std::size_t i) {
+  return form.arguments[std::min(i, form.arguments.size() - 1)];
 }
 
 AugmentationStep step_from(std::string_view text) {
@@ -104,15 +150,16 @@ AugmentationStep step_from(std::string_view text) {
   const auto form = std::ranges::find(forms, parts.front(), &StepForm::name);
   if (form == forms.end())
     throw UserError("", "There is no such augmentation step: `" + std::string(text) + "`.",
-                    did_you_mean(parts.front(), names_of(forms)) + "Steps: " + quoted_list(names_of(forms)) + ".");
+                    did_you_mean(parts.front(), names_of(forms)) + "Steps: " + quoted_list(names_of(forms), 20) + ".");
   const std::span given(parts.begin() + 1, parts.end());
   const auto needed = std::ranges::count_if(form->arguments, [](const Argument& a) { return !a.fallback; });
-  if (given.size() > form->arguments.size() || given.size() < static_cast<std::size_t>(needed))
-    throw UserError("", "An augmentation step has too few or too many numbers: `" + std::string(text) + "`.",
+  const bool too_many = given.size() > form->arguments.size() && !form->arguments.back().repeated;
+  if (too_many || given.size() < static_cast<std::size_t>(needed))
+    throw UserError("", "An augmentation step has too few or too many parts: `" + std::string(text) + "`.",
                     "Write `" + form_text(*form) + "`.");
   AugmentationStep step{form->kind, {}};
-  for (std::size_t i = 0; i < form->arguments.size(); ++i) {
-    const Argument& argument = form->arguments[i];
+  for (std::size_t i = 0; i < std::max(given.size(), form->arguments.size()); ++i) {
+    const Argument& argument = argument_at(*form, i);
     step.values.push_back(i < given.size() ? argument_from(given[i], argument, text) : *argument.fallback);
   }
   return step;
@@ -120,10 +167,11 @@ AugmentationStep step_from(std::string_view text) {
 
 // LOW and HIGH stand in this order wherever a step has both.
 void check_order(const AugmentationStep& step, std::string_view text) {
-  const bool from_zero = step.kind == AugmentationKind::random_scale || step.kind == AugmentationKind::resize_long;
-  if (!from_zero && step.kind != AugmentationKind::random_resized_crop) return;
-  const std::size_t low = from_zero ? 0 : 1;
-  if (step.values[low] <= step.values[low + 1]) return;
+  const auto& arguments = std::ranges::find(step_forms(), step.kind, &StepForm::kind)->arguments;
+  const auto low = std::ranges::find(arguments, "LOW", &Argument::name);
+  if (low == arguments.end()) return;
+  const auto place = static_cast<std::size_t>(low - arguments.begin());
+  if (step.values[place] <= step.values[place + 1]) return;
   throw UserError("", "LOW is above HIGH in an augmentation step: `" + std::string(text) + "`.",
                   "Give the smaller number first.");
 }
@@ -164,8 +212,14 @@ Augmentation augmentation_from(const std::vector<std::string>& texts) {
 std::vector<std::string> to_strings(const Augmentation& augmentation) {
   std::vector<std::string> texts;
   for (const AugmentationStep& step : augmentation) {
-    std::string text(std::ranges::find(step_forms(), step.kind, &StepForm::kind)->name);
-    for (double value : step.values) text += ":" + number_text(value);
+    const StepForm& form = *std::ranges::find(step_forms(), step.kind, &StepForm::kind);
+    std::string text(form.name);
+    for (std::size_t i = 0; i < step.values.size(); ++i) {
+      const Argument& argument = argument_at(form, i);
+      const double value = step.values[i];
+      text += ":" + (argument.words.empty() ? number_text(value)
+                                            : std::string(argument.words[static_cast<std::size_t>(value)]));
+    }
     texts.push_back(std::move(text));
   }
   return texts;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -20,20 +21,47 @@ struct PixelBox {
   bool operator==(const PixelBox&) const = default;
 };
 
-/// One image and everything that moves with it; all of one height and width.
+/// What a companion holds, which decides how it is resized, padded and laid into a batch.
+enum class CompanionKind {
+  grey,    ///< [H,W] uint8: bilinear as PIL, padded with 0
+  labels,  ///< [H,W] uint8: nearest as PIL, padded with 255
+  scores   ///< [P,H,W] float32: bilinear, antialiased where it shrinks, padded with 0
+};
+
+/// One thing that moves with an image.
+struct Companion {
+  CompanionKind kind = CompanionKind::grey;
+  at::Tensor values;
+  std::vector<std::int64_t> places;  ///< scores: which plane of a batch each of the P is
+  std::int64_t num_planes = 1;       ///< scores: planes of a batch
+};
+
+/// How far a sample has come from its image: pixel p of a side shows the image's pixel `scale * p + offset`, counted
+/// from the outer corner of the first pixel.
+struct SideMap {
+  double scale = 1;
+  double offset = 0;
+  bool operator==(const SideMap&) const = default;
+};
+
+/// One image and everything that moves with it. Companions may come in another size than the image's, until the first
+/// resize_sample.
 struct Sample {
-  at::Tensor image_hwc;                    ///< [H,W,3] uint8 RGB
-  at::Tensor target_hw;                    ///< [H,W] uint8 labels; undefined where there is none
-  std::map<std::string, at::Tensor> side;  ///< [H,W] uint8 each
-  PixelBox valid;                          ///< where real pixels are; the rest is padding
+  at::Tensor image_hwc;  ///< [H,W,3] uint8 RGB
+  at::Tensor target_hw;  ///< [H,W] uint8 labels; undefined where there is none
+  std::map<std::string, Companion> companions;
+  PixelBox valid;  ///< where real pixels are; the rest is padding
+  SideMap rows;
+  SideMap columns;
 };
 
 /// A sample whose valid box is the whole image.
-Sample make_sample(at::Tensor image_hwc, at::Tensor target_hw = {}, std::map<std::string, at::Tensor> side = {});
+Sample make_sample(at::Tensor image_hwc, at::Tensor target_hw = {}, std::map<std::string, Companion> companions = {});
 
-/// Images and side inputs are resized as PIL does (bicubic and bilinear), targets by nearest. Padding is 0 in the
-/// image and side inputs, 255 in the target; normalising sets the padding of the network's input to 0.
-Sample resize_sample(const Sample& sample, dataset::Extent extent);
+/// The image is resized as `kind` says; targets by nearest, companions as CompanionKind says. What has the size already
+/// stays as it is, to the bit.
+Sample resize_sample(const Sample& sample, dataset::Extent extent,
+                     dataset::ResizeKind kind = dataset::ResizeKind::bicubic);
 
 /// Runs the steps in order. The stream decides alone: equal stream and sample give equal results.
 /// Threads: [any-thread].

@@ -15,6 +15,14 @@ OnBrokenImage on_broken_image_from(std::string_view name) {
                   "It is `fail` or `skip`.");
 }
 
+ViewStart view_start_from(std::string_view name) {
+  if (name == "image") return ViewStart::image;
+  if (name == "base") return ViewStart::base;
+  if (name == "main") return ViewStart::main;
+  throw UserError("train.views", "A view cannot begin with `" + std::string(name) + "`.",
+                  "It begins with `image`, `base` or `main`.");
+}
+
 BatchLoader::BatchLoader(std::shared_ptr<LabelledImages> images, LoaderOptions options)
     : work_(std::make_unique<LoaderWork>(std::move(images), std::move(options))) {}
 BatchLoader::~BatchLoader() = default;

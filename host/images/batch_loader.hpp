@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,14 +15,25 @@
 #include "images/accessor.hpp"
 #include "seedbed/backbone.hpp"
 #include "seedbed/trainable.hpp"
+#include "seedbed/types.hpp"
 
 namespace seedbed::images {
+
+/// What a view begins with.
+enum class ViewStart {
+  image,  ///< the image as it is stored
+  base,   ///< the image behind main's `input` and `LoaderOptions::base`, the same for all views that begin here
+  main    ///< what main shows, to the pixel
+};
+
+ViewStart view_start_from(std::string_view name);  ///< Throws: UserError
 
 /// One way of seeing an image in a batch.
 struct ViewRecipe {
   std::string name = "main";
-  dataset::InputSize input;  ///< applied before the augmentation
-  dataset::Augmentation augmentation;
+  ViewStart from = ViewStart::image;  ///< of every view but main, which has its `input`, the base and its own steps
+  dataset::InputSize input = {};      ///< applied before the augmentation
+  dataset::Augmentation augmentation = {};
 };
 
 enum class OnBrokenImage {
@@ -33,17 +45,22 @@ OnBrokenImage on_broken_image_from(std::string_view name);  ///< Throws: UserErr
 
 struct LoaderOptions {
   std::vector<std::string> image_ids;
-  std::vector<ViewRecipe> views{ViewRecipe{}};
+  std::vector<ViewRecipe> views{ViewRecipe{}};  ///< main first
+  dataset::Augmentation base = {};              ///< before main's own steps, and shared by views that begin there
   std::int64_t batch_size = 1;
   bool shuffle = false;  ///< by random seed, node and epoch
   bool drop_last = false;
   Normalisation normalisation;
   bool raw_images = false;        ///< fills images_raw_nhwc
   bool image_labels = false;      ///< fills present_nc
-  std::vector<std::string> side;  ///< fills companions: [N,1,H,W] float32 in 0..1
+  std::vector<std::string> side;  ///< side inputs that become companions of their names
   bool masks = false;             ///< fills target_nhw from the data set's masks
   /// Fills target_nhw instead: labels [H,W] uint8 of an image, at its size. Called on loader threads.
   std::function<at::Tensor(const std::string& image_id)> target;
+  /// Score maps and label maps that become companions of these names: N = 1, over the whole image, in any resolution.
+  /// Called on loader threads.
+  std::map<std::string, std::function<ScoreMaps(const std::string& image_id)>> maps;
+  std::map<std::string, std::function<at::Tensor(const std::string& image_id)>> labels;  ///< [H,W] uint8
   OnBrokenImage on_broken_image = OnBrokenImage::fail;
   std::int64_t random_seed = 0;
   std::string node;          ///< names the random streams with the seed, the epoch, the image and the view
@@ -57,7 +74,8 @@ struct LoaderOptions {
 /// Threads: [one-at-a-time]. The same batches come out whatever `threads` and `batches_ahead` are.
 class BatchLoader {
  public:
-  /// Throws: UserError for an empty list of images, or drop_last with fewer images than a batch holds.
+  /// Throws: UserError for an empty list of images, or drop_last with fewer images than a batch holds; ContractError
+  ///         where the first view is not main.
   BatchLoader(std::shared_ptr<LabelledImages> images, LoaderOptions options);
   ~BatchLoader();
   BatchLoader(const BatchLoader&) = delete;

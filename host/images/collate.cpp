@@ -41,6 +41,49 @@ void clear_outside(at::Tensor image_chw, const PixelBox& valid) {
   image_chw.narrow(2, valid.right, width - valid.right).zero_();
 }
 
+// Where each view's pixels lie in its image: [N,2,3] float64.
+at::Tensor places_of(const std::vector<BatchItem>& items) {
+  at::Tensor places = at::zeros({std::ssize(items), 2, 3}, at::kDouble);
+  auto* row = places.mutable_data_ptr<double>();
+  for (const BatchItem& item : items) {
+    const Sample& sample = item.sample;
+    const double affine[] = {sample.columns.scale, 0, sample.columns.offset, 0, sample.rows.scale, sample.rows.offset};
+    row = std::ranges::copy(affine, row).out;
+  }
+  return places;
+}
+
+// Stored planes where the batch has them, zeros elsewhere: [N,planes,H,W] float32.
+at::Tensor scores_of(const std::vector<BatchItem>& items, dataset::Extent size, const std::string& name) {
+  std::int64_t num_planes = 0;  // an image without any class has maps of no plane, whose kind is not known
+  for (const BatchItem& item : items) num_planes = std::max(num_planes, item.sample.companions.at(name).num_planes);
+  at::Tensor scores = at::zeros({std::ssize(items), num_planes, size.height_px, size.width_px});
+  for (std::int64_t i = 0; i < std::ssize(items); ++i) {
+    const Companion& companion = items[static_cast<std::size_t>(i)].sample.companions.at(name);
+    for (std::size_t plane = 0; plane < companion.places.size(); ++plane) {
+      const at::Tensor& values = companion.values[static_cast<std::int64_t>(plane)];
+      scores[i][companion.places[plane]].narrow(0, 0, values.size(0)).narrow(1, 0, values.size(1)).copy_(values);
+    }
+  }
+  return scores;
+}
+
+at::Tensor companion_of(const std::vector<BatchItem>& items, dataset::Extent size, const std::string& name) {
+  const auto bytes = [&](std::int64_t padding) {
+    const auto values = [&](const Sample& s) -> const at::Tensor& { return s.companions.at(name).values; };
+    return stack_padded(items, size, padding, values).unsqueeze(1);
+  };
+  switch (items.front().sample.companions.at(name).kind) {
+    case CompanionKind::grey:
+      return bytes(0).to(at::kFloat).div_(255.0);
+    case CompanionKind::labels:
+      return bytes(255).to(at::kLong);
+    case CompanionKind::scores:
+      break;
+  }
+  return scores_of(items, size, name);
+}
+
 at::Tensor boxes_of(const std::vector<BatchItem>& items) {
   at::Tensor boxes = at::empty({std::ssize(items), 4}, at::kLong);
   auto* edge = boxes.mutable_data_ptr<std::int64_t>();
@@ -65,15 +108,10 @@ ViewBatch collate(const std::vector<BatchItem>& items, const Normalisation& norm
   if (first.target_hw.defined())
     batch.target_nhw =
         stack_padded(items, size, 255, [](const Sample& s) -> const at::Tensor& { return s.target_hw; }).to(at::kLong);
-  for (const auto& entry : first.side) {
-    const std::string& name = entry.first;
-    batch.companions[name] =
-        stack_padded(items, size, 0, [&](const Sample& s) -> const at::Tensor& { return s.side.at(name); })
-            .unsqueeze(1)
-            .to(at::kFloat)
-            .div_(255.0);
-  }
+  for (const auto& entry : first.companions)
+    batch.companions[entry.first] = companion_of(items, size, entry.first);
   batch.valid.boxes_n4 = boxes_of(items);
+  batch.to_image_n23 = places_of(items);
   std::vector<at::Tensor> present;
   for (const BatchItem& item : items) {
     batch.image_ids.push_back(item.image_id);

@@ -13,6 +13,37 @@
 #include "seedbed/error.hpp"
 
 namespace seedbed::images {
+namespace {
+
+const std::string kMain = "main";
+
+// Maps as the batch lays them out: a plane of each class, a background plane before them where there is one.
+Companion scores_companion(const ScoreMaps& maps, const at::Tensor& image_hwc, std::int64_t num_classes) {
+  const Area& area = maps.covered.at(0);
+  if (area.top != 0 || area.left != 0 || area.bottom != static_cast<double>(image_hwc.size(0)) ||
+      area.right != static_cast<double>(image_hwc.size(1)))
+    throw ContractError("BatchLoader", "maps beside an image cover all of it", image_hwc.toString(),
+                        "rows to " + std::to_string(area.bottom) + ", columns to " + std::to_string(area.right));
+  Companion companion{CompanionKind::scores, maps.scores_nphw[0].to(at::kFloat), {}, num_classes};
+  const bool names_no_classes = maps.planes.empty() && maps.scores_nphw.size(1) == 1;
+  if (names_no_classes) {
+    companion.places = {0};
+    companion.num_planes = 1;
+    return companion;
+  }
+  const std::int64_t first = maps.has_background() ? 0 : 1;
+  companion.num_planes += 1 - first;
+  for (const std::int64_t plane : maps.planes) companion.places.push_back(plane - first);
+  return companion;
+}
+
+// Resized as `input` says; companions get the image's size also where that stays.
+Sample at_input(const Sample& sample, const dataset::InputSize& input) {
+  const dataset::Extent from{sample.image_hwc.size(0), sample.image_hwc.size(1)};
+  return resize_sample(sample, dataset::input_extent(input, from));
+}
+
+}  // namespace
 
 using dataset::Content;
 
@@ -24,6 +55,9 @@ LoaderWork::LoaderWork(std::shared_ptr<LabelledImages> images, LoaderOptions opt
                     "A batch is larger than the list of images: `" + std::to_string(options_.batch_size) + "`.",
                     "The role has " + std::to_string(options_.image_ids.size()) +
                         " images; lower `batch_size` or drop `drop_last`.");
+  if (options_.views.empty() || options_.views.front().name != kMain)
+    throw ContractError("BatchLoader", "the first view is main", "`main`",
+                        options_.views.empty() ? "none" : "`" + options_.views.front().name + "`");
   check_access();
   for (std::int64_t i = 0; i < std::max<std::int64_t>(1, options_.threads); ++i)
     threads_.emplace_back([this] { run_thread(); });
@@ -112,7 +146,7 @@ LoaderWork::Built LoaderWork::build(const EpochPlan& plan, std::int64_t batch) c
     std::map<std::string, std::vector<BatchItem>> items;
     for (std::size_t place = plan.begin(batch); place < plan.end(batch); ++place) {
       const Source source = read_from(plan, place, built);
-      for (const ViewRecipe& view : options_.views) items[view.name].push_back(see(source, view, plan));
+      for (auto& [view, item] : see(source, plan)) items[view].push_back(std::move(item));
     }
     for (const auto& [view, parts] : items)
       built.batch.emplace(view, collate(parts, options_.normalisation, options_.raw_images));
@@ -148,11 +182,14 @@ LoaderWork::Source LoaderWork::read(const std::string& image_id, Built& built) c
   } else if (options_.target) {
     target = options_.target(image_id);
   }
-  std::map<std::string, at::Tensor> side;
+  std::map<std::string, Companion> companions;
   for (const std::string& name : options_.side) {
     open(Content::side, name);
-    side[name] = content.side(name, image_id);
+    companions[name] = {CompanionKind::grey, content.side(name, image_id), {}, 1};
   }
+  for (const auto& [name, maps] : options_.maps)
+    companions[name] = scores_companion(maps(image_id), image, content.dataset().classes().num_classes());
+  for (const auto& [name, labels] : options_.labels) companions[name] = {CompanionKind::labels, labels(image_id), {}, 1};
   if (options_.image_labels) {
     open(Content::image_labels, {});
     present = at::zeros({content.dataset().classes().num_classes()}, at::kBool);
@@ -160,14 +197,32 @@ LoaderWork::Source LoaderWork::read(const std::string& image_id, Built& built) c
   }
   if (target.defined() && target.sizes() != image.sizes().slice(0, 2))
     throw ContractError("BatchLoader", "targets have their image's size", image.toString(), target.toString());
-  return {image_id, make_sample(image, target, std::move(side)), present};
+  return {image_id, make_sample(image, target, std::move(companions)), present};
 }
 
-BatchItem LoaderWork::see(const Source& source, const ViewRecipe& view, const EpochPlan& plan) const {
-  dataset::RandomStream random(plan.stream() + "/" + source.image_id + "/" + view.name);
-  const dataset::Extent native{source.sample.image_hwc.size(0), source.sample.image_hwc.size(1)};
-  Sample sample = resize_sample(source.sample, dataset::input_extent(view.input, native));
-  return {source.image_id, augment_sample(std::move(sample), view.augmentation, random), source.present_c};
+std::map<std::string, BatchItem> LoaderWork::see(const Source& source, const EpochPlan& plan) const {
+  const auto stream = [&](const std::string& name) {
+    return dataset::RandomStream(plan.stream() + "/" + source.image_id + "/" + name);
+  };
+  const auto seen = [&](const Sample& start, const ViewRecipe& view) {
+    dataset::RandomStream random = stream(view.name);
+    return augment_sample(start, view.augmentation, random);
+  };
+  dataset::RandomStream random = stream("base");
+  const Sample base = augment_sample(at_input(source.sample, options_.views.front().input), options_.base, random);
+  std::map<std::string, BatchItem> items;
+  Sample main;
+  for (const ViewRecipe& view : options_.views) {
+    Sample sample;
+    if (view.name == kMain) {
+      sample = main = seen(base, view);
+    } else {
+      const Sample& start = view.from == ViewStart::image ? source.sample : view.from == ViewStart::base ? base : main;
+      sample = seen(at_input(start, view.input), view);
+    }
+    items[view.name] = {source.image_id, std::move(sample), source.present_c};
+  }
+  return items;
 }
 
 }  // namespace seedbed::images

@@ -52,7 +52,7 @@ class LoaderWork {
   Built build(const EpochPlan& plan, std::int64_t batch) const;
   Source read(const std::string& image_id, Built& built) const;
   Source read_from(const EpochPlan& plan, std::size_t place, Built& built) const;
-  BatchItem see(const Source& source, const ViewRecipe& view, const EpochPlan& plan) const;
+  std::map<std::string, BatchItem> see(const Source& source, const EpochPlan& plan) const;
 
   std::shared_ptr<LabelledImages> images_;
   LoaderOptions options_;

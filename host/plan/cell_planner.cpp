@@ -118,6 +118,7 @@ class CellPlanner {
 
   std::size_t fit_generator();
   std::size_t fit_refiner(std::size_t index);
+  void add_companions(const Json& entry, MapSource maps, Draft& fit);
   std::size_t fit_segmenter();
   MapSource seeds(const std::string& role);
   MapSource refined(std::size_t count, const std::string& role);
@@ -133,6 +134,7 @@ class CellPlanner {
   Draft draft(StageType type, std::string operation, std::string node, const std::string& role) const;
   std::vector<std::string> shown(const MethodBinding& binding, bool with_image_labels) const;
   std::string covering_role(const std::string& role) const;
+  bool segmenter_needs(std::string_view need) const;
   bool has(const char* table) const { return resolved_.contains(table); }
   std::size_t num_refiners() const { return has("refiners") ? resolved_.at("refiners").size() : 0; }
   std::string refiner_name(std::size_t index) const { return resolved_.at("refiners").at(index).at("name"); }
@@ -237,9 +239,38 @@ std::size_t CellPlanner::fit_refiner(std::size_t index) {
   if (backbone_) fit.methods["backbone"] = *backbone_;
   fit.settings = entry.at("train");
   fit.settings["labels"] = entry.value("labels", Json::object());
-  fit.inputs.emplace_back("maps", refined(index, "train").stage);
+  const MapSource maps = refined(index, "train");
+  fit.inputs.emplace_back("maps", maps.stage);
+  const std::vector<std::string>& needs = table_.bindings().manifest_of(refiners_[index]).needs;
+  if (std::ranges::find(needs, "maps") != needs.end()) fit.settings["background"] = entry.value("background", Json());
+  add_companions(entry, maps, fit);
   fit.draws_numbers = true;
   return table_.add(std::move(fit), cell_);
+}
+
+// What comes with the training images of a refiner: `maps`, through the chain and the rule of each companion.
+void CellPlanner::add_companions(const Json& entry, MapSource maps, Draft& fit) {
+  const Json companions = entry.value("companions", Json::object());
+  const std::string owner = entry.at("name");
+  for (const auto& [name, companion] : companions.items()) {
+    MapSource source = maps;
+    const std::string node = owner + "." + name;
+    for (const Json& refiner : companion.at("refiners")) {
+      const MethodBinding binding = table_.bindings().bind(refiner);
+      source.stage = add_refinement(refiner, binding, source, node, "train", std::nullopt);
+      source.is_labels = table_.bindings().manifest_of(binding).gives.form == "labels";
+    }
+    if (companion.contains("background")) fit.settings["companions"][name]["background"] = companion.at("background");
+    if (companion.contains("labels")) {
+      Draft label = draft(StageType::map, "label", node, covering_role("train"));
+      label.settings = companion.at("labels");
+      label.inputs.emplace_back("maps", source.stage);
+      label.contents = {};
+      source.stage = table_.add(std::move(label), cell_);
+      source.is_labels = true;
+    }
+    fit.inputs.emplace_back((source.is_labels ? "labels:" : "maps:") + name, source.stage);
+  }
 }
 
 std::size_t CellPlanner::add_refinement(const Json& entry, const MethodBinding& binding, MapSource input,
@@ -314,6 +345,14 @@ std::size_t CellPlanner::labels(const std::string& node, const std::string& role
   return table_.add(std::move(map), cell_);
 }
 
+// A strategy or a loss may ask for what the pseudo labels were made of.
+bool CellPlanner::segmenter_needs(std::string_view need) const {
+  return std::ranges::any_of(segmenter_, [&](const auto& part) {
+    const std::vector<std::string>& needs = table_.bindings().manifest_of(part.second).needs;
+    return std::ranges::find(needs, need) != needs.end();
+  });
+}
+
 std::size_t CellPlanner::fit_segmenter() {
   const Json& segmenter = resolved_.at("segmenter");
   const bool from_masks = segmenter.value("labels", "pseudo_labels") == "masks";
@@ -327,6 +366,7 @@ std::size_t CellPlanner::fit_segmenter() {
     fit.settings["losses"].push_back({{"name", loss.at("name")}, {"weight", loss.at("weight")}});
   }
   if (!from_masks) fit.inputs.emplace_back("labels", labels("pseudo_labels", "train"));
+  if (segmenter_needs("maps")) fit.inputs.emplace_back("maps", node_maps("pseudo_labels", "train").stage);
   fit.draws_numbers = true;
   return table_.add(std::move(fit), cell_);
 }

@@ -9,6 +9,7 @@
 #include "fit/trainer.hpp"
 #include "seedbed/error.hpp"
 #include "stages/artefact_file.hpp"
+#include "stages/fit_companions.hpp"
 #include "stages/loader_settings.hpp"
 #include "stages/member.hpp"
 #include "stages/models.hpp"
@@ -33,6 +34,7 @@ struct Subject {
   std::set<Content> contents{Content::image};
   std::set<std::string> side;
   bool raw_images = false;
+  std::vector<std::string> needs;  ///< of the manifest and of losses
   std::function<at::Tensor(const std::string&, images::LabelledImages&)> target;
   std::vector<std::string> unused_weights;
 };
@@ -46,6 +48,7 @@ bool names(const std::vector<std::string>& needs, std::string_view need) {
 void add_manifest_needs(Subject& subject, const MethodManifest& manifest) {
   subject.contents = declared_contents(manifest, true);
   subject.side = manifest.supervision.side_inputs;
+  subject.needs = manifest.needs;
   subject.raw_images = names(manifest.needs, "images_raw");
   if (subject.contents.contains(Content::mask)) {
     subject.target = [](const std::string& id, images::LabelledImages& images) { return images.mask(id); };
@@ -88,6 +91,7 @@ images::LoaderOptions loader_options(const Subject& subject, const StageContext&
   options.raw_images = subject.raw_images;
   options.image_labels = subject.contents.contains(Content::image_labels);
   options.side.assign(subject.side.begin(), subject.side.end());
+  add_companions(context, subject.needs, options);
   if (subject.target) {
     options.target = [target = subject.target, images](const std::string& id) { return target(id, *images); };
   }
@@ -194,7 +198,9 @@ void fit_segmenter(const StageContext& context, protocol::StageResult& result) {
   subject.backbone = model.strategy.method->backbone();
   subject.collects = model.strategy.has("collects");
   subject.unused_weights = model.builder.unused_weights();
+  subject.needs = model.strategy.manifest->needs;
   for (const plugin::Built<Loss>& loss : model.losses) {
+    subject.needs.insert(subject.needs.end(), loss.manifest->needs.begin(), loss.manifest->needs.end());
     const std::vector<std::string> needs = loss.method->needs();
     if (names(needs, "present")) subject.contents.insert(Content::image_labels);
     if (names(needs, "images_raw")) subject.raw_images = true;

@@ -16,7 +16,8 @@ StreamBatch RoleBatches::on_device(StreamBatch batch) const {
     if (tensor.defined()) tensor = tensor.to(device_);
   };
   for (auto& [name, view] : batch) {
-    for (at::Tensor* tensor : {&view.images_nchw, &view.images_raw_nhwc, &view.present_nc, &view.target_nhw, &view.valid.boxes_n4}) {
+    for (at::Tensor* tensor : {&view.images_nchw, &view.images_raw_nhwc, &view.present_nc, &view.target_nhw,
+                               &view.valid.boxes_n4, &view.to_image_n23}) {
       move(*tensor);
     }
     for (auto& [companion, tensor] : view.companions) move(tensor);
@@ -45,6 +46,7 @@ void RoleBatches::for_each_image(const std::function<void(const ViewBatch&)>& vi
   images::ViewRecipe plain;
   plain.input = options_.views.front().input;
   options.views = {plain};
+  options.base = {};
   options.batch_size = 1;
   options.shuffle = false;
   options.drop_last = false;

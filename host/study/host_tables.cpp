@@ -105,7 +105,19 @@ HostTable refiner_table() {
           {{"background", "RULE `threshold` or `power`", "Adds the background plane that the method needs."},
            {"backbone", "METHOD", "Network of a trained refiner; without it, the study's."},
            {"train", "TRAIN", "How it is fitted, for refiners that are."},
-           {"labels", "RULE", "Turns maps into the labels that it is fitted to."}}};
+           {"labels", "RULE", "Turns maps into the labels that it is fitted to."},
+           {"companions", "NAME = COMPANION", "Further maps and labels beside its training images."}}};
+}
+
+HostTable companion_table() {
+  return {"companion",
+          "refiner.companions.NAME: COMPANION",
+          "Maps or labels that come with the training images of a refiner, under a name that the method knows. They are "
+          "made of the maps that reach it.",
+          {},
+          {{"refiners", "a list of METHOD", "A chain that the maps pass first; each may hold its `background`."},
+           {"background", "RULE `threshold` or `power`", "Then adds a background plane."},
+           {"labels", "RULE", "Then makes labels of them."}}};
 }
 
 HostTable pseudo_label_table() {
@@ -163,7 +175,7 @@ HostTable prediction_table() {
 
 HostTable rule_table() {
   return {"rule",
-          "pseudo_label.background, refiner.background, refiner.labels: RULE",
+          "pseudo_label.background, refiner.background, refiner.labels, COMPANION: RULE",
           "Where background begins.",
           {choice("rule", "", {"argmax", "threshold", "power", "two_thresholds"},
                   "`argmax` needs maps with a background plane, the others make one.")},
@@ -221,9 +233,14 @@ std::vector<ParameterSpec> loader_keys() {
           integer("batch_size", 16, {.minimum = 1, .maximum = 4096, .unit = "images"}, "Images of a step."),
           flag("drop_last", false, "Leave out an epoch's last batch where it is not full."),
           input("Size before augmentation: `native`, `long_side:448`, `square:320`, `ceil:16`."),
+          texts("base", {}, "Steps as in `augment`, before those; views with `from = \"base\"` begin behind them."),
           texts("augment", {},
-                "In this order: `flip`, `random_scale:0.5:2`, `resize_long:320:640`, "
-                "`random_resized_crop:320`, `crop:321`, `color_jitter:0.3:0.3:0.3:0.1`."),
+                "In this order: `flip[:P]`, `random_scale:LOW:HIGH[:FILTER[:ROUND]]`, `scale_of:FILTER:ROUND:S...`, "
+                "`resize_long:LOW:HIGH[:FILTER]`, `resize_short:SIDE[:FILTER]`, `resize:HEIGHT:WIDTH[:FILTER]`, "
+                "`random_resized_crop:SIDE[:LOW[:HIGH[:FILTER]]]`, `crop:SIDE[:PLACE]`, `center_crop:SIDE`, "
+                "`color_jitter:B:C:S:H[:P]`, `greyscale[:P]`, `blur:LOW:HIGH[:P]`, `solarise[:P[:T]]`. FILTER is "
+                "`bicubic`, `bilinear` (both PIL's) or `bilinear_cv` (OpenCV's), ROUND `even` or `down`, PLACE of a "
+                "smaller image in its window `random` or `top_left`, P a probability."),
           choice("on_broken_image", "fail", {"fail", "skip"}, "`skip` goes on without it, and counts it.")};
 }
 
@@ -242,12 +259,23 @@ HostTable train_table() {
                   "How something is fitted.",
                   {},
                   {{"preset", "a name", "A preset of the method: its `train` without its parameters."},
+                   {"views", "NAME = VIEW", "Further ways in which a method sees each image, under names that it knows."},
                    {"groups", "NAME = GROUP", "Other rates for groups of parameters that the method names."},
                    {"terms", "NAME = TERM", "Weights of loss terms that the method names."}}};
   for (auto part : {optimiser_keys(), schedule_keys(), loader_keys(), step_keys()}) {
     std::ranges::move(part, std::back_inserter(table.keys));
   }
   return table;
+}
+
+HostTable view_table() {
+  return {"view",
+          "train.views.NAME: VIEW",
+          "One more way of seeing the image of a step; `main` is the one that `augment` makes.",
+          {choice("from", "image", {"image", "base", "main"},
+                  "What it begins with: the image as stored, what `base` made of it, or what `main` shows."),
+           input("Size before its augmentation, as in TRAIN."), texts("augment", {}, "Its steps, as in TRAIN.")},
+          {}};
 }
 
 HostTable group_table() {
@@ -323,7 +351,7 @@ HostTable report_table() {
 const std::vector<HostTable>& host_tables() {
   static const std::vector<HostTable> all{
       file_table(),      study_table(),  dataset_table(),   method_table(),   backbone_table(), generator_table(),
-      train_table(),     group_table(),  term_table(),      localise_table(), refiner_table(),  pseudo_label_table(),
+      train_table(),     view_table(),   group_table(),  term_table(),      localise_table(), refiner_table(),  companion_table(), pseudo_label_table(),
       rule_table(),      choose_table(), segmenter_table(), loss_table(),     score_table(),    prediction_table(),
       execution_table(), grid_table(),   axis_table(),      exclude_table(),  report_table()};
   return all;

@@ -32,6 +32,16 @@ struct Scorable {
 /// `[[refiner]]`: those that are enabled, in order. `chain`: the seeds; null where nothing makes any.
 Json read_refiners(const Array& given, MapChain* chain, const CellContext& context, Scorable& scorable);
 
+/// A list of METHOD that maps pass in order, each with its `name` and `background`. `chain`: what comes in; null where
+/// nothing makes any. `on` ends the refusal of refiners that are fitted: "a trained refiner on predictions".
+Json read_chain(const Array& given, MapChain* chain, const std::string& path, const std::string& on,
+                const CellContext& context);
+
+/// `refiner.companions`: what the method's needs "maps:NAME" and "labels:NAME" name. `chain`: the maps before the
+/// refiner, or null. `given`: the study's table, or null.
+Json read_companions(const MethodChoice& method, const Node* given, const MapChain* chain, const std::string& path,
+                     const CellContext& context);
+
 /// `[pseudo_label]`. `chain`: the refined maps; null where nothing makes any.
 Json read_pseudo_label(const Node& given, MapChain* chain, const CellContext& context);
 

@@ -30,7 +30,7 @@ class RefinerReading {
 
  private:
   void read_background(const MethodChoice& refiner, bool enabled, Json& json);
-  void read_fit(const MethodChoice& refiner, Json& json);
+  void read_fit(const MethodChoice& refiner, const MapChain* before, Json& json);
   void check_inputs(const Json& json);
   void check_name(const std::string& name, const Scorable& scorable);
 
@@ -56,9 +56,10 @@ void RefinerReading::read(Scorable& scorable, Json& refiners) {
   Json json = choice->json;
   own.erase("enabled");
   json.update(own);
+  const std::optional<MapChain> before = chain_ ? std::optional(*chain_) : std::nullopt;
   read_background(*choice, enabled, json);
   if (chain_ && enabled) chain_->refine(*choice->manifest, choice->place);
-  read_fit(*choice, json);
+  read_fit(*choice, before ? &*before : nullptr, json);
   reader_.finish();
   if (enabled) refiners.push_back(std::move(json));
 }
@@ -102,10 +103,11 @@ void RefinerReading::read_background(const MethodChoice& refiner, bool enabled, 
   if (rule) json["background"] = *rule;
 }
 
-void RefinerReading::read_fit(const MethodChoice& refiner, Json& json) {
+void RefinerReading::read_fit(const MethodChoice& refiner, const MapChain* before, Json& json) {
   const Node* train = reader_.table("train");
   const Node* backbone = reader_.table("backbone");
   const Node* labels = reader_.table("labels");
+  const Node* companions = reader_.table("companions");
   if (!refiner.is_fitted()) {
     refuse_needless_train(refiner, train, context_.findings);
     return;
@@ -116,6 +118,8 @@ void RefinerReading::read_fit(const MethodChoice& refiner, Json& json) {
     if (choice) json["backbone"] = choice->json;
   }
   json["train"] = read_train({&refiner}, train, reader_.path_of("train"), context_.findings);
+  const Json beside = read_companions(refiner, companions, before, reader_.path_of("companions"), context_);
+  if (!beside.empty()) json["companions"] = beside;
   const Table layers = layered_table({&refiner}, "labels", labels, context_.findings);
   if (layers.empty() && !labels) return;
   const auto rule = read_rule(layers, labels ? labels->place : refiner.place, reader_.path_of("labels"),

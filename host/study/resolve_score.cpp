@@ -33,7 +33,7 @@ class ScoreReading {
       : table_(table),
         place_(table ? table->place() : context.place),
         scorable_(scorable),
-        methods_(context.methods),
+        context_(context),
         roles_(context.roles),
         findings_(context.findings) {}
 
@@ -60,7 +60,7 @@ class ScoreReading {
   TableReader* table_;
   Place place_;
   const Scorable& scorable_;
-  const MethodReader& methods_;
+  const CellContext& context_;
   const Roles& roles_;
   Findings& findings_;
 };
@@ -177,32 +177,10 @@ Json ScoreReading::read_prediction(const Node& node, std::size_t index) {
 }
 
 Json ScoreReading::read_refiners(TableReader& prediction) {
-  Json refiners = Json::array();
   const Array* given = prediction.tables("refiners");
-  if (!given) return refiners;
+  if (!given) return Json::array();
   MapChain chain(predicted_maps(), "segmenter", /*ends_in_argmax=*/true, findings_);
-  for (const Node& node : *given) {
-    TableReader reader(*node.table(), node.place, prediction.path_of("refiners"), findings_);
-    const auto choice = methods_.read(reader, MethodKind::refiner);
-    if (!choice) continue;
-    const auto name = reader.value(host_table("refiner").keys.front());
-    Json refiner = choice->json;
-    if (const Node* background = reader.table("background")) {
-      chain.add_background(background->place);
-      const auto rule = read_rule(*background->table(), background->place, reader.path_of("background"), RuleUse::plane,
-                                  roles_, findings_);
-      refiner["background"] = rule.value_or(Json::object());
-    }
-    chain.refine(*choice->manifest, choice->place);
-    if (choice->is_fitted()) {
-      findings_.add(choice->place,
-                    "a trained refiner on predictions is not available in this version: `" + choice->manifest->id + "`",
-                    "accepted: a refiner without training");
-    }
-    refiner["name"] = name ? std::get<std::string>(*name) : name_after(choice->manifest->id);
-    refiners.push_back(std::move(refiner));
-    reader.finish();
-  }
+  Json refiners = read_chain(*given, &chain, prediction.path_of("refiners"), "predictions", context_);
   if (chain.is_labels() || chain.has_background()) return refiners;
   chain.label("argmax", given->back().place);
   return refiners;

@@ -15,11 +15,22 @@ std::optional<MethodChoice> read_part(TableReader& segmenter, const char* key, M
   return node ? context.methods.read_alone(*node, segmenter.path_of(key), kind) : std::nullopt;
 }
 
-Json read_loss(const Node& node, std::size_t index, const CellContext& context, std::vector<std::string>& names) {
+// A method of the segmenter that reads what pseudo labels were made of.
+void check_needs(const MethodChoice& choice, bool has_pseudo_labels, const CellContext& context) {
+  for (const std::string& need : choice.manifest->needs) {
+    if ((need != "maps" && need != "confidence") || has_pseudo_labels) continue;
+    context.findings.add(choice.place, "`" + choice.manifest->id + "` needs the " + need + " behind pseudo labels",
+                         "accepted: `[pseudo_label]` makes them");
+  }
+}
+
+Json read_loss(const Node& node, std::size_t index, bool has_pseudo_labels, const CellContext& context,
+               std::vector<std::string>& names) {
   const HostTable& form = host_table("loss");
   TableReader reader(*node.table(), node.place, "segmenter.loss." + std::to_string(index + 1), context.findings);
   const auto choice = context.methods.read(reader, MethodKind::loss);
   if (!choice) return {};
+  check_needs(*choice, has_pseudo_labels, context);
   Json own = filled(form.keys, reader.values(form.keys));
   if (own.at("name") == "") own["name"] = name_after(choice->manifest->id);
   if (std::ranges::find(names, own.at("name").get<std::string>()) != names.end()) {
@@ -33,7 +44,7 @@ Json read_loss(const Node& node, std::size_t index, const CellContext& context, 
   return json;
 }
 
-Json read_losses(TableReader& segmenter, const CellContext& context) {
+Json read_losses(TableReader& segmenter, bool has_pseudo_labels, const CellContext& context) {
   const Array* given = segmenter.tables("loss");
   const Place& place = segmenter.place();
   const Array plain{Node{Table{Member{"method", place, Node{std::string("cross_entropy"), place}}}, place}};
@@ -43,7 +54,7 @@ Json read_losses(TableReader& segmenter, const CellContext& context) {
   Json losses = Json::array();
   std::vector<std::string> names;
   for (const Node& node : given ? *given : plain) {
-    Json loss = read_loss(node, losses.size(), context, names);
+    Json loss = read_loss(node, losses.size(), has_pseudo_labels, context, names);
     if (!loss.is_null()) losses.push_back(std::move(loss));
   }
   return losses;
@@ -75,7 +86,7 @@ std::optional<Json> read_segmenter(const Node& given, const MethodChoice* backbo
     strategy =
         context.methods.with_defaults("supervised", given.place, "segmenter.strategy", MethodKind::training_strategy);
   }
-  const Json losses = read_losses(reader, context);
+  const Json losses = read_losses(reader, has_pseudo_labels, context);
   const Node* train = reader.table("train");
   reader.finish();
 
@@ -87,6 +98,7 @@ std::optional<Json> read_segmenter(const Node& given, const MethodChoice* backbo
   if (!head && !reader.has("head")) {
     context.findings.add(given.place, "a segmenter needs a head", "accepted: `head = { method = ID }`");
   }
+  if (strategy) check_needs(*strategy, has_pseudo_labels, context);
   const bool enabled = own.at("enabled");
   const std::string labels = own.at("labels");
   if (enabled) check_labels(reader, labels, has_pseudo_labels, context);

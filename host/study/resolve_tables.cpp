@@ -37,12 +37,45 @@ void settle_length(Json& train, TableReader& reader) {
   if (reader.has("steps")) train["epochs"] = 0;
 }
 
-void check_augment(TableReader& reader, const Json& train) {
+void check_augment(TableReader& reader, const Json& table, const char* key) {
   try {
-    dataset::augmentation_from(train.at("augment").get<std::vector<std::string>>());
+    dataset::augmentation_from(table.at(key).get<std::vector<std::string>>());
   } catch (const UserError& error) {
-    reader.findings().add(reader.place_of("augment"), error);
+    reader.findings().add(reader.place_of(key), error);
   }
+}
+
+// Views by name, `main` being the fit's own; a method may need some.
+Json read_views(TableReader& train, const MethodManifest& method) {
+  const HostTable& form = host_table("view");
+  Json views = Json::object();
+  const Node* named = train.table("views");
+  const Table none;
+  TableReader names(named ? *named->table() : none, named ? named->place : train.place(), train.path_of("views"),
+                    train.findings());
+  for (const Member& member : named ? *named->table() : none) {
+    const Node* below = names.table(member.name);
+    if (!below) continue;
+    TableReader view(*below->table(), below->place, names.path_of(member.name), train.findings());
+    Json json = filled(form.keys, view.values(form.keys));
+    check_augment(view, json, "augment");
+    check_input(json.at("input"), view.place_of("input"), train.findings());
+    view.finish();
+    if (member.name == "main" || member.name == "base") {
+      train.findings().add(member.place, "a view cannot be called `" + member.name + "`: `train` makes that one itself",
+                           "accepted: another name");
+    }
+    views[member.name] = std::move(json);
+  }
+  constexpr std::string_view view_need = "view:";
+  for (const std::string& need : method.needs) {
+    if (!need.starts_with(view_need)) continue;
+    const std::string name = need.substr(view_need.size());
+    if (views.contains(name)) continue;
+    train.findings().add(names.place(), "`" + method.id + "` needs a view that is not there: `" + names.path_of(name) + "`",
+                         "accepted: `" + names.path_of(name) + " = { augment = [...] }`");
+  }
+  return views;
 }
 
 std::vector<std::string> read_fusion(TableReader& reader) {
@@ -186,6 +219,7 @@ Json read_train(const std::vector<const MethodChoice*>& choices, const Node* giv
   const HostTable& form = host_table("train");
   TableReader reader(layers, given ? given->place : choices.front()->place, path, findings);
   Json train = filled(form.keys, reader.values(form.keys));
+  train["views"] = read_views(reader, *choices.front()->manifest);
   train["groups"] = read_named_tables(reader, "groups", host_table("group"));
   train["terms"] = read_named_tables(reader, "terms", host_table("term"));
   reader.leave("validate");
@@ -195,7 +229,7 @@ Json read_train(const std::vector<const MethodChoice*>& choices, const Node* giv
   }
   reader.value(host_table("method").keys.front());  // a preset's name, where layering could not read it
   settle_length(train, reader);
-  check_augment(reader, train);
+  for (const char* key : {"base", "augment"}) check_augment(reader, train, key);
   check_input(train.at("input"), reader.place_of("input"), findings);
   reader.finish();
   return train;

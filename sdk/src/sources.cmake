@@ -6,7 +6,8 @@ set(SEEDBED_SDK_KERNEL_SOURCES
     "${CMAKE_CURRENT_LIST_DIR}/kernels/map_pooling.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/kernels/pixel_adaptive.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/kernels/position_table.cpp"
-    "${CMAKE_CURRENT_LIST_DIR}/kernels/resize.cpp")
+    "${CMAKE_CURRENT_LIST_DIR}/kernels/resize.cpp"
+    "${CMAKE_CURRENT_LIST_DIR}/kernels/view_geometry.cpp")
 set(SEEDBED_SDK_SOURCES
     "${CMAKE_CURRENT_LIST_DIR}/attention.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/backbone.cpp"

@@ -110,7 +110,8 @@ SEEDBED_API const std::vector<std::string>& known_traits();
 /// Names of host tables that no parameter may take (`train`, `localise`, `uses`, `weights`, ...).
 SEEDBED_API const std::vector<std::string>& reserved_parameter_names();
 
-/// Names of the host tables that presets and defaults may fill: `train`, `localise`, `labels`, `background`, `uses`.
+/// Names of the host tables that presets and defaults may fill: `train`, `localise`, `labels`, `background`,
+/// `companions`, `uses`.
 SEEDBED_API const std::vector<std::string>& host_table_names();
 
 struct ManifestProblem {

@@ -35,8 +35,12 @@ struct ViewBatch {
   at::Tensor images_raw_nhwc;  ///< [N,H,W,3] uint8 RGB after augmentation; undefined unless needed (`needs`)
   at::Tensor present_nc;       ///< [N,C] bool; undefined unless image labels are declared
   at::Tensor target_nhw;       ///< [N,H,W] int64 with 255 = ignore; undefined unless the stream has labels
-  Companions companions;
+  Companions companions;       ///< what the manifest's `needs` and `side_inputs` name, moved with the images
   ValidBoxes valid;
+  /// [N,2,3] float64: where the view's pixels lie in the image as it is stored. A point (x, y) of the view, counted in
+  /// pixels from the outer corner of its first pixel, shows the image's point A (x, y, 1). Two views of an image are
+  /// laid over each other with it: see kernels/view_geometry.hpp.
+  at::Tensor to_image_n23;
   std::vector<std::string> image_ids;
 };
 

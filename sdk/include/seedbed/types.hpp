@@ -67,7 +67,9 @@ struct Instance {
   double score = 0.0;
 };
 
-/// Companions of a batch of images, augmented jointly with them: "saliency" [N,1,H,W], "cues", "boxes" ...
+/// Companions of a batch of images, augmented jointly with them, by name. Grey side inputs ("saliency"): [N,1,H,W]
+/// float32 in 0..1. Label maps: [N,1,H,W] int64, 255 where padded. Score maps of an earlier node ("maps"): [N,C,H,W]
+/// float32, plane c - 1 of class c, 0 for absent classes; [N,K,H,W] where they hold a background plane.
 using Companions = NamedTensors;
 
 /// Where an augmentation left real pixels: rows [top, bottom), columns [left, right) per image, the rest is padding.

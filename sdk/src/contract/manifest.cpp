@@ -70,14 +70,14 @@ const std::vector<std::string>& known_traits() {
 }
 
 const std::vector<std::string>& host_table_names() {
-  static const std::vector<std::string> all{"train", "localise", "labels", "background", "uses"};
+  static const std::vector<std::string> all{"train", "localise", "labels", "background", "companions", "uses"};
   return all;
 }
 
 const std::vector<std::string>& reserved_parameter_names() {
   static const std::vector<std::string> all{"name", "method",   "enabled", "preset", "train",      "localise", "labels",
                                             "uses", "weights",  "weight",  "inputs", "background", "backbone", "head",
-                                            "loss", "refiners", "keep",    "store",  "choose",     "device"};
+                                            "loss", "refiners", "keep",    "store",  "choose",     "device",   "companions"};
   return all;
 }
 

@@ -30,6 +30,23 @@ std::shared_ptr<LabelledImages> accessor(const VocFolder& files) {
       Access{"a test", "train", "train", {Content::image, Content::image_labels, Content::mask}, {"saliency"}});
 }
 
+// Of VocFolder's images.
+std::pair<std::int64_t, std::int64_t> size_of(const std::string& id) {
+  const std::int64_t i = id.front() - 'a';
+  return {20 + i, 30 + 2 * i};
+}
+
+// Planes of classes 2 and 5, one of them empty, at half of the image's resolution.
+ScoreMaps half_size_maps(const std::string& id) {
+  const auto [height, width] = size_of(id);
+  ScoreMaps maps;
+  const at::Tensor ramp = at::linspace(0, 1, width / 2).expand({1, height / 2, width / 2});
+  maps.scores_nphw = at::stack({ramp, at::zeros_like(ramp)}, 1);
+  maps.planes = {2, 5};
+  maps.covered = {{0, 0, static_cast<double>(height), static_cast<double>(width)}};
+  return maps;
+}
+
 LoaderOptions everything() {
   LoaderOptions options;
   options.image_ids = kFive;
@@ -39,8 +56,13 @@ LoaderOptions everything() {
   options.masks = true;
   options.raw_images = true;
   options.side = {"saliency"};
+  options.maps["maps"] = [](const std::string& id) { return half_size_maps(id); };
+  options.labels["sure"] = [](const std::string& id) {
+    const auto [height, width] = size_of(id);
+    return at::full({height, width}, 7, at::kByte);
+  };
   options.views = {
-      {"main", dataset::input_size_from("long_side:24"),
+      {"main", ViewStart::image, dataset::input_size_from("long_side:24"),
        dataset::augmentation_from({"flip", "random_scale:0.8:1.2", "crop:20", "color_jitter:0.2:0.2:0.2:0.1"})}};
   return options;
 }
@@ -59,7 +81,10 @@ void expect_equal(const ViewBatch& a, const ViewBatch& b) {
   EXPECT_THAT(a.target_nhw, equals_tensor(b.target_nhw));
   EXPECT_THAT(a.present_nc, equals_tensor(b.present_nc));
   EXPECT_THAT(a.companions.at("saliency"), equals_tensor(b.companions.at("saliency")));
+  EXPECT_THAT(a.companions.at("maps"), equals_tensor(b.companions.at("maps")));
+  EXPECT_THAT(a.companions.at("sure"), equals_tensor(b.companions.at("sure")));
   EXPECT_THAT(a.valid.boxes_n4, equals_tensor(b.valid.boxes_n4));
+  EXPECT_THAT(a.to_image_n23, equals_tensor(b.to_image_n23));
 }
 
 TEST(BatchLoader, FillsEveryPartOfABatch) {
@@ -77,11 +102,68 @@ TEST(BatchLoader, FillsEveryPartOfABatch) {
   EXPECT_THAT(batch.companions.at("saliency"), has_shape({2, 1, 20, 20}));
   EXPECT_LE(batch.companions.at("saliency").max().item<float>(), 1.0F);
   EXPECT_THAT(batch.valid.boxes_n4, has_shape({2, 4}));
+  EXPECT_THAT(batch.companions.at("maps"), has_shape({2, 20, 20, 20}));
+  EXPECT_GT(batch.companions.at("maps").select(1, 1).max().item<float>(), 0.0F);
+  EXPECT_EQ(batch.companions.at("maps").narrow(1, 2, 18).max().item<float>(), 0.0F);
+  EXPECT_THAT(batch.companions.at("sure"), has_shape({2, 1, 20, 20}));
+  EXPECT_EQ(batch.companions.at("sure").min().item<int>(), 7);
+  EXPECT_EQ(batch.companions.at("sure").scalar_type(), at::kLong);
+  EXPECT_THAT(batch.to_image_n23, has_shape({2, 2, 3}));
+}
+
+TEST(BatchLoader, MapsWithABackgroundPlaneHaveOnePlaneMore) {
+  const VocFolder files;
+  LoaderOptions options;
+  options.image_ids = {"a"};
+  options.maps["maps"] = [](const std::string& id) {
+    ScoreMaps maps = half_size_maps(id);
+    maps.planes = {0, 5};
+    return maps;
+  };
+  options.maps["shape"] = [](const std::string& id) {
+    ScoreMaps maps = half_size_maps(id);
+    maps.scores_nphw = maps.scores_nphw.narrow(1, 0, 1);
+    maps.planes = {};
+    return maps;
+  };
+  BatchLoader loader(accessor(files), options);
+  const ViewBatch batch = epoch_of(loader, 0)[0].at("main");
+  EXPECT_THAT(batch.companions.at("maps"), has_shape({1, 21, 20, 30}));
+  EXPECT_EQ(batch.companions.at("maps").amax({0, 2, 3}).nonzero().item<int>(), 0);
+  EXPECT_THAT(batch.companions.at("shape"), has_shape({1, 1, 20, 30}));
+}
+
+TEST(BatchLoader, RefusesMapsOfAPartOfTheImage) {
+  const VocFolder files;
+  LoaderOptions options;
+  options.image_ids = {"a"};
+  options.maps["maps"] = [](const std::string& id) {
+    ScoreMaps maps = half_size_maps(id);
+    maps.covered.front().right = 12;
+    return maps;
+  };
+  BatchLoader loader(accessor(files), options);
+  EXPECT_THROW(epoch_of(loader, 0), ContractError);
+}
+
+TEST(BatchLoader, ABrokenCompanionIsToldByItsName) {
+  const VocFolder files;
+  files.folder().write("Saliency/b.png", "broken");
+  BatchLoader loader(accessor(files), everything());
+  try {
+    epoch_of(loader, 0);
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.where(), HasSubstr("Saliency/b.png"));
+  }
 }
 
 TEST(BatchLoader, ThreadsAndReadingAheadChangeNothing) {
   const VocFolder files;
   LoaderOptions options = everything();
+  options.base = dataset::augmentation_from({"random_resized_crop:30:0.5"});
+  options.views.push_back({"local", ViewStart::base, {}, dataset::augmentation_from({"crop:8", "blur:0.1:2"})});
+  options.views.push_back({"global", ViewStart::image, {}, dataset::augmentation_from({"random_resized_crop:16"})});
   BatchLoader one(accessor(files), options);
   options.threads = 4;
   options.batches_ahead = 5;
@@ -89,7 +171,8 @@ TEST(BatchLoader, ThreadsAndReadingAheadChangeNothing) {
   for (std::int64_t epoch : {0, 1, 7}) {
     const auto expected = epoch_of(one, epoch), found = epoch_of(four, epoch);
     ASSERT_EQ(found.size(), expected.size());
-    for (std::size_t i = 0; i < found.size(); ++i) expect_equal(found[i].at("main"), expected[i].at("main"));
+    for (std::size_t i = 0; i < found.size(); ++i)
+      for (const auto& [view, batch] : expected[i]) expect_equal(found[i].at(view), batch);
   }
 }
 
@@ -190,6 +273,51 @@ TEST(BatchLoader, ViewsSeeTheSameImagesDifferently) {
   const auto batches = epoch_of(loader, 0);
   EXPECT_EQ(batches[0].at("main").image_ids, batches[0].at("local0").image_ids);
   EXPECT_FALSE(batches[0].at("main").images_nchw.equal(batches[0].at("local0").images_nchw));
+}
+
+// Views from `base` share its crop and flip, and differ behind it; views from `main` begin with its pixels.
+TEST(BatchLoader, ViewsMayBeginWhereOthersDo) {
+  const VocFolder files;
+  LoaderOptions options = everything();
+  options.base = dataset::augmentation_from({"flip", "crop:16"});
+  options.views.front().augmentation = dataset::augmentation_from({"color_jitter:0.9:0.9:0.9:0.1"});
+  options.views.push_back({"plain", ViewStart::base, {}, {}});
+  options.views.push_back({"same", ViewStart::main, {}, {}});
+  options.views.push_back({"small", ViewStart::base, dataset::input_size_from("square:8"), {}});
+  options.views.push_back({"own", ViewStart::image, {}, dataset::augmentation_from({"flip", "crop:16"})});
+  options.batch_size = 5;
+  BatchLoader loader(accessor(files), options);
+  bool own_differs = false;
+  for (std::int64_t epoch : {0, 1, 2}) {
+    const StreamBatch batch = epoch_of(loader, epoch)[0];
+    const ViewBatch &main = batch.at("main"), &plain = batch.at("plain"), &small = batch.at("small");
+    expect_equal(batch.at("same"), main);
+    EXPECT_THAT(plain.to_image_n23, equals_tensor(main.to_image_n23));
+    EXPECT_THAT(plain.companions.at("maps"), equals_tensor(main.companions.at("maps")));
+    EXPECT_FALSE(plain.images_nchw.equal(main.images_nchw)) << "colours are main's own";
+    // One pixel of the small view is two of the main one, from the same corner.
+    EXPECT_THAT(small.to_image_n23.narrow(2, 0, 2).contiguous(),
+                equals_tensor((main.to_image_n23.narrow(2, 0, 2) * 2).contiguous()));
+    EXPECT_THAT(small.to_image_n23.select(2, 2).contiguous(), equals_tensor(main.to_image_n23.select(2, 2).contiguous()));
+    own_differs = own_differs || !batch.at("own").to_image_n23.equal(main.to_image_n23);
+  }
+  EXPECT_TRUE(own_differs);
+}
+
+TEST(BatchLoader, TheFirstViewIsMain) {
+  const VocFolder files;
+  LoaderOptions options = everything();
+  options.views.front().name = "other";
+  EXPECT_THROW(BatchLoader(accessor(files), options), ContractError);
+  options.views.clear();
+  EXPECT_THROW(BatchLoader(accessor(files), options), ContractError);
+}
+
+TEST(ViewStart, HasThreeNames) {
+  EXPECT_EQ(view_start_from("image"), ViewStart::image);
+  EXPECT_EQ(view_start_from("base"), ViewStart::base);
+  EXPECT_EQ(view_start_from("main"), ViewStart::main);
+  EXPECT_THROW(view_start_from("local"), UserError);
 }
 
 TEST(BatchLoader, ABrokenImageFailsTheEpoch) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -27,6 +28,12 @@ MethodManifest method(std::string id, MethodKind kind, std::set<std::string> tra
   return manifest;
 }
 
+MethodManifest affinity() {
+  MethodManifest manifest = method("affinity", MethodKind::refiner, {"trains"});
+  manifest.needs = {"maps", "maps:low", "labels:sure"};
+  return manifest;
+}
+
 Json resolved_method(const char* kind, const char* id, double strength = 1.0) {
   return {{"kind", kind}, {"method", id}, {"preset", ""}, {"parameters", {{"strength", strength}}},
           {"files", Json::object()}, {"uses", Json::object()}, {"strict", true}};
@@ -42,7 +49,7 @@ class PlanTest : public testing::Test {
     PluginManifest plugin;
     plugin.name = "toy";
     plugin.methods = {method("net", MethodKind::backbone), method("cam", MethodKind::seed_generator, {"trains"}),
-                      method("smooth", MethodKind::refiner), method("ce", MethodKind::loss),
+                      method("smooth", MethodKind::refiner), affinity(), method("ce", MethodKind::loss),
                       method("linear", MethodKind::segmentation_head),
                       method("supervised", MethodKind::training_strategy, {"trains"})};
     catalogue_ = std::make_unique<manifest::Catalogue>(manifest::Catalogue::of({plugin}));
@@ -110,6 +117,34 @@ TEST_F(PlanTest, CellsShareTheirCommonPrefix) {
   EXPECT_EQ(count(plan, "seeds"), 3u);
   EXPECT_EQ(count(plan, "refine"), 12u);
   EXPECT_EQ(plan.study.cells.size(), 12u);
+}
+
+// What a trained refiner reads beside its images: its own maps, and each companion through its chain and rule.
+TEST_F(PlanTest, CompanionsAreInputsOfTheFit) {
+  Json cell = this->cell();
+  Json entry = resolved_method("refiner", "affinity");
+  entry["name"] = "walk";
+  entry["train"] = {{"epochs", 2}};
+  entry["background"] = {{"rule", "power"}, {"alpha", 16.0}};
+  Json smooth = refiner(2);
+  smooth["background"] = {{"rule", "power"}, {"alpha", 4.0}};
+  entry["companions"] = {{"low", {{"refiners", {smooth}}, {"background", {{"rule", "threshold"}, {"value", 0.1}}}}},
+                         {"sure", {{"refiners", Json::array()}, {"labels", {{"rule", "threshold"}, {"value", 0.3}}}}}};
+  cell["refiners"].push_back(entry);
+  cell["score"]["targets"] = {"walk"};
+  const Plan plan = this->plan({cell});
+  const auto fit = std::ranges::find_if(plan.stages, [](const auto& s) {
+    return s.spec.type == protocol::StageType::fit && s.spec.operation == "refiner";
+  });
+  ASSERT_NE(fit, plan.stages.end());
+  std::map<std::string, const PlannedStage*> inputs;
+  for (std::size_t i = 0; i < fit->inputs.size(); ++i) inputs[fit->spec.inputs[i].name] = &plan.stages[fit->inputs[i]];
+  EXPECT_EQ(inputs.at("maps")->spec.operation, "seeds");
+  EXPECT_EQ(inputs.at("maps:low")->spec.operation, "refine");
+  EXPECT_EQ(inputs.at("maps:low")->spec.settings.at("background").at("alpha"), 4.0);
+  EXPECT_EQ(inputs.at("labels:sure")->spec.operation, "label");
+  EXPECT_EQ(fit->spec.settings.at("background").at("alpha"), 16.0) << "the maps of the fit are those of inference";
+  EXPECT_EQ(fit->spec.settings.at("companions").at("low").at("background").at("value"), 0.1);
 }
 
 TEST_F(PlanTest, InputsComeBeforeTheirReaders) {

@@ -152,6 +152,39 @@ preset = "wide"
   EXPECT_FALSE(refiners.at(1).contains("train"));
 }
 
+TEST_F(ResolveTest, CompanionsOfAFitAreThoseThatTheMethodNames) {
+  const Json refiner = only_cell(R"(
+[[refiner]]
+method = "toy.affinity"
+companions.low.refiners.crf.background.alpha = 8
+companions.sure = { labels = { rule = "two_thresholds", high = 0.3, low = 0.05 } }
+)")
+                           .at("refiners")
+                           .at(0);
+  const Json& low = refiner.at("companions").at("low");
+  EXPECT_EQ(low.at("refiners").at(0).at("name"), "crf");
+  EXPECT_EQ(low.at("refiners").at(0).at("background"), (Json{{"rule", "power"}, {"alpha", 8.0}}));
+  EXPECT_FALSE(low.contains("labels"));
+  EXPECT_EQ(refiner.at("companions").at("sure").at("labels").at("high"), 0.3);
+}
+
+TEST_F(ResolveTest, CompanionsThatDoNotFitAreFound) {
+  const std::string entry = "[[refiner]]\nmethod = \"toy.affinity\"\n";
+  const std::string sure = "companions.sure.labels = { rule = \"threshold\", value = 0.3 }\n";
+  EXPECT_EQ(errors_of(entry + sure), "");
+  EXPECT_THAT(errors_of(entry), HasSubstr("companion that is not there: `refiner.companions.sure`"));
+  EXPECT_THAT(errors_of(entry + sure + "companions.lo = {}\n"), HasSubstr("nearest: `low`"));
+  EXPECT_THAT(errors_of(entry + "companions.sure = {}\n"), HasSubstr("this companion is to hold labels"));
+  EXPECT_THAT(errors_of(entry + sure + "companions.low.labels = { rule = \"argmax\" }\n"),
+              HasSubstr("this companion is to hold maps"));
+  EXPECT_THAT(errors_of(entry + "companions.sure = { labels = { rule = \"argmax\" } }\n"),
+              HasSubstr("`argmax` takes maps with a background plane"));
+  EXPECT_THAT(errors_of(entry + sure + "companions.sure.background = { rule = \"power\", alpha = 4 }\n"),
+              HasSubstr("holds both `background` and `labels`"));
+  EXPECT_THAT(errors_of(entry + sure + "companions.low.refiners = [{ method = \"toy.walk\" }]\n"),
+              HasSubstr("a trained refiner on companions of training images is not available in this version"));
+}
+
 TEST_F(ResolveTest, APresetsPlaneGivesWayToMapsThatHaveOne) {
   const Json refiners = only_cell(R"(
 [[refiner]]
@@ -312,6 +345,33 @@ TEST_F(ResolveTest, GroupsAndTermsAreTyped) {
   EXPECT_THAT(errors_of("train.groups.new.rate = 5\ntrain.terms = 3\n"),
               AllOf(HasSubstr("this key is unknown: `seed_generator.train.groups.new.rate`"),
                     HasSubstr("`seed_generator.train.terms` has the wrong type")));
+}
+
+TEST_F(ResolveTest, ViewsLieInTheTrainTable) {
+  const Json train = only_cell(R"(train.base = ["flip", "crop:32"]
+train.augment = ["color_jitter:0.4:0.4:0.2:0.1:0.8"]
+train.views.local = { from = "base", augment = ["blur:0.1:2:0.5"] }
+train.views.global = { input = "square:64" }
+)")
+                         .at("seed_generator")
+                         .at("train");
+  EXPECT_EQ(train.at("base"), (Json{"flip", "crop:32"}));
+  EXPECT_EQ(train.at("views").at("local").dump(), R"({"from":"base","input":"native","augment":["blur:0.1:2:0.5"]})");
+  EXPECT_EQ(train.at("views").at("global").at("from"), "image");
+}
+
+TEST_F(ResolveTest, ViewsThatDoNotFitAreFound) {
+  EXPECT_THAT(errors_of("train.views.main = {}\n"), HasSubstr("a view cannot be called `main`"));
+  EXPECT_THAT(errors_of("train.views.base = {}\n"), HasSubstr("a view cannot be called `base`"));
+  EXPECT_THAT(errors_of("train.views.local = { augment = [\"blurr:1:2\"] }\n"), HasSubstr("Did you mean `blur`?"));
+  EXPECT_THAT(errors_of("train.views.local = { from = \"global\" }\n"), HasSubstr("`image`, `base`, `main`"));
+  EXPECT_THAT(errors_of("train.views.local = { input = \"sqare:3\" }\n"), HasSubstr("Did you mean `square`?"));
+  EXPECT_THAT(errors_of("train.views.local = { fro = \"base\" }\n"), HasSubstr("nearest: `from`"));
+  EXPECT_THAT(errors_of("train.base = [\"crop\"]\n"), HasSubstr("`crop:SIDE[:PLACE]`"));
+  const std::string twin = "[[refiner]]\nmethod = \"toy.twin\"\n";
+  EXPECT_EQ(errors_of(twin), "") << "its own defaults bring the view";
+  EXPECT_THAT(errors_of("[[refiner]]\nmethod = \"toy.lone\"\n"),
+              HasSubstr("`toy.lone` needs a view that is not there: `refiner.train.views.second`"));
 }
 
 TEST_F(ResolveTest, WhatComesLaterSaysSo) {

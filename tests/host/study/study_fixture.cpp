@@ -67,6 +67,24 @@ MethodManifest walk() {
   return method;
 }
 
+MethodManifest affinity() {
+  MethodManifest method = refiner("toy.affinity", {"scores", "absent", "any"}, {"scores", "same", "same"});
+  method.traits = {"trains"};
+  method.needs = {"maps", "maps:low", "labels:sure"};
+  method.host_defaults = {{"train", R"({"epochs":3})"},
+                          {"companions", R"({"low":{"refiners":[{"method":"toy.crf","background":{"rule":"power","alpha":4}}]}})"}};
+  return method;
+}
+
+// Trained on two views; only `twin` brings the second along.
+MethodManifest two_views(std::string id, bool brings_it) {
+  MethodManifest method = refiner(std::move(id), {"scores", "absent", "any"}, {"scores", "same", "same"});
+  method.traits = {"trains"};
+  method.needs = {"view:second"};
+  if (brings_it) method.host_defaults = {{"train", R"({"views":{"second":{"augment":["flip:1"]}}})"}};
+  return method;
+}
+
 MethodManifest watershed() {
   MethodManifest method = refiner("toy.watershed", {"scores", "any", "any"}, {"labels", "present", "any"});
   method.parameters = {file("priors", false), file("model", true)};
@@ -133,7 +151,8 @@ PluginManifest toy_manifest() {
   plugin.name = "toy";
   plugin.version = "1.0.0";
   plugin.vendor = "toy";
-  plugin.methods = {crf(), walk(), watershed(), adapter(), transformer()};
+  plugin.methods = {crf(), walk(), affinity(), two_views("toy.twin", true), two_views("toy.lone", false),
+                    watershed(), adapter(), transformer()};
   return plugin;
 }
 

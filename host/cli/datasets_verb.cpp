@@ -49,7 +49,11 @@ Json role_json(const dataset::Dataset& data, const dataset::Role& role) {
 Json info_json(const dataset::Dataset& data) {
   Json roles = Json::array();
   for (const dataset::Role& role : data.roles()) roles.push_back(role_json(data, role));
-  return {{"kind", data.kind()}, {"classes", data.classes().names}, {"roles", roles}};
+  Json side = Json::array();
+  for (const dataset::SideInput& input : data.side_inputs()) {
+    side.push_back({{"name", input.name}, {"kind", input.kind == dataset::SideKind::labels ? "labels" : "grey"}});
+  }
+  return {{"kind", data.kind()}, {"classes", data.classes().names}, {"roles", roles}, {"side", side}};
 }
 
 void print_info(const Json& info) {
@@ -69,6 +73,12 @@ void print_info(const Json& info) {
     }
   }
   std::cout << text_table(counts);
+  if (info.at("side").empty()) return;
+  std::vector<std::vector<std::string>> side{{"side input", "holds"}};
+  for (const Json& input : info.at("side")) {
+    side.push_back({input.at("name"), input.at("kind") == "labels" ? "label maps" : "grey maps"});
+  }
+  std::cout << '\n' << text_table(side);
 }
 
 void show_info(const Session& session, const StudyFlags& flags) {

@@ -71,12 +71,13 @@ void add_sql(CLI::App& verb, const std::shared_ptr<Session>& session) {
 }  // namespace
 
 void add_results_verb(CLI::App& app, const std::shared_ptr<Session>& session) {
-  CLI::App* verb = app.add_subcommand("results", "Read the store");
+  CLI::App* verb = app.add_subcommand("results", "Read the store, and export what stages left");
   verb->require_subcommand(1);
   verb->fallthrough();
   add_table(*verb, session);
   add_cells(*verb, session);
   add_sql(*verb, session);
+  add_export(*verb, session);
 }
 
 }  // namespace seedbed::cli

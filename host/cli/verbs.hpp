@@ -17,6 +17,9 @@ void add_results_verb(CLI::App& app, const std::shared_ptr<Session>& session);
 void add_weights_verb(CLI::App& app, const std::shared_ptr<Session>& session);
 void add_doctor_verb(CLI::App& app, const std::shared_ptr<Session>& session);
 
+// Below `results`.
+void add_export(CLI::App& verb, const std::shared_ptr<Session>& session);
+
 /// The study file and the flags that go with it.
 void add_study_flags(CLI::App& verb, const std::shared_ptr<StudyFlags>& flags);
 

@@ -44,6 +44,26 @@ const Role& Dataset::role(std::string_view name) const {
                   did_you_mean(name, names) + "Roles: " + quoted_list(names) + ".");
 }
 
+std::vector<SideInput> Dataset::side_inputs() const {
+  if (kind() == "scenes") return {{"saliency", SideKind::grey}};
+  std::vector<SideInput> inputs;
+  const Json side = table().value("side", Json::object());
+  for (const auto& [name, input] : side.items())
+    inputs.push_back({name, input.value("kind", "grey") == "labels" ? SideKind::labels : SideKind::grey});
+  return inputs;
+}
+
+SideKind Dataset::side_kind(std::string_view name) const {
+  const std::vector<SideInput> inputs = side_inputs();
+  const auto input = std::ranges::find(inputs, name, &SideInput::name);
+  if (input != inputs.end()) return input->kind;
+  std::vector<std::string> names;
+  for (const SideInput& known : inputs) names.push_back(known.name);
+  throw UserError("dataset.side", "The data set has no such side input: `" + std::string(name) + "`.",
+                  names.empty() ? "Declare it: `[dataset.side." + std::string(name) + "]` with `folder`."
+                                : did_you_mean(name, names) + "Side inputs: " + quoted_list(names) + ".");
+}
+
 std::vector<std::string> legal_keys(std::string_view kind) { return find_kind(kind).keys(); }
 
 const std::vector<std::string>& dataset_kinds() {

@@ -20,6 +20,17 @@ using Json = nlohmann::ordered_json;
 /// What of an image can be opened; each kind is counted in the ledger under this name.
 enum class Content { image, image_labels, mask, side };
 
+/// What the files of a side input hold.
+enum class SideKind {
+  grey,   ///< 8-bit maps such as saliency, 0 to 255
+  labels  ///< label maps in the values that masks have
+};
+
+struct SideInput {
+  std::string name;
+  SideKind kind = SideKind::grey;
+};
+
 /// Classes after the protocol's remapping.
 struct ClassTable {
   std::vector<std::string> names;                  ///< C foreground names; label c is names[c - 1]
@@ -75,6 +86,12 @@ class Dataset {
   /// Files' digests come from the per-user cache. `side` names the side input for Content::side.
   virtual std::string digest(const std::vector<std::string>& image_ids, Content content,
                              std::string_view side = {}) const = 0;
+
+  /// The side inputs that the data set declares, by name.
+  std::vector<SideInput> side_inputs() const;
+
+  /// Throws: UserError with the nearest name.
+  SideKind side_kind(std::string_view name) const;
 
   /// The table this was opened from, every default written out.
   virtual const Json& table() const = 0;

@@ -96,12 +96,21 @@ std::map<std::string, SideFolder> read_side(TableReader& reader, const std::file
     TableReader input(table, "dataset.side." + name, problems);
     const std::string folder = input.required_text("folder", "It holds one file an image, named after it.");
     const std::string suffix = input.text("suffix", ".png");
-    input.refuse_keys_beyond({"folder", "suffix"});
+    input.choice("kind", {"grey", "labels"});
+    input.refuse_keys_beyond({"folder", "suffix", "kind"});
     side[name] = {root / folder, suffix};
     resolved[name] = input.resolved();
   }
   reader.resolve("side", resolved);
   return side;
+}
+
+std::string read_labels(TableReader& reader, const Json& table) {
+  const auto given = table.is_object() ? table.find("labels") : table.end();
+  if (given == table.end() || !given->is_object()) return reader.text("labels", "masks");
+  reader.problem("labels", "Weak labels of a form are not available in this version.",
+                 "`labels` is a label file, or `masks`: labels are the classes that a mask shows.");
+  return "masks";
 }
 
 std::function<std::optional<std::vector<std::int64_t>>(const std::string&)> labels_for_roles(

@@ -61,7 +61,10 @@ class FileDataset final : public Dataset {
 /// The table's `root`, absolute; a problem where it is no folder.
 std::filesystem::path read_root(TableReader& reader);
 
-/// `[dataset.side.NAME] folder = "...", suffix = ".png"`, or `side = { NAME = "folder" }`.
+/// `labels`: a label file, or "masks". Tables (`labels.form`) are reserved for weak labels of other forms: a problem.
+std::string read_labels(TableReader& reader, const Json& table);
+
+/// `[dataset.side.NAME] folder = "...", suffix = ".png", kind = "grey" | "labels"`, or `side = { NAME = "folder" }`.
 std::map<std::string, SideFolder> read_side(TableReader& reader, const std::filesystem::path& root,
                                             std::vector<UserError>& problems);
 

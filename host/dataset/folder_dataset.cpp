@@ -33,14 +33,14 @@ struct FolderTable {
   Json roles;
 };
 
-FolderTable read_table(TableReader& reader, FileDatasetParts& parts, std::vector<UserError>& problems) {
+FolderTable read_table(const Json& table, TableReader& reader, FileDatasetParts& parts, std::vector<UserError>& problems) {
   FolderTable folder;
   folder.root = read_root(reader);
   folder.images = folder.root / reader.text("images", "images");
   parts.mask_folder = folder.root / reader.text("masks", "masks");
   parts.mask_suffix = reader.text("mask_suffix", ".png");
   folder.lists = folder.root / reader.text("lists", "lists");
-  folder.labels = reader.text("labels", "masks");
+  folder.labels = read_labels(reader, table);
   folder.classes = reader.text("classes", "");
   folder.class_names = reader.texts("class_names");
   parts.side = read_side(reader, folder.root, problems);
@@ -108,7 +108,7 @@ std::shared_ptr<const Dataset> open_folder(const Json& table, std::int64_t image
   TableReader reader(table, "dataset", problems);
   FileDatasetParts parts;
   parts.kind = reader.text("kind", "folder");
-  const FolderTable folder = read_table(reader, parts, problems);
+  const FolderTable folder = read_table(table, reader, parts, problems);
   if (folder.root.empty()) throw_if_any(std::move(problems));
   ImageFiles files;
   const bool images_found = collect_problems(problems, [&] { files = find_images(folder.images); });

@@ -27,7 +27,7 @@ struct VocTable {
   Json roles;
 };
 
-VocTable read_table(TableReader& reader, FileDatasetParts& parts, std::vector<UserError>& problems) {
+VocTable read_table(const Json& table, TableReader& reader, FileDatasetParts& parts, std::vector<UserError>& problems) {
   VocTable voc;
   voc.root = read_root(reader);
   voc.images = voc.root / reader.text("images", "JPEGImages");
@@ -35,7 +35,7 @@ VocTable read_table(TableReader& reader, FileDatasetParts& parts, std::vector<Us
   parts.mask_folder = voc.root / reader.text("masks", "SegmentationClass");
   parts.mask_suffix = reader.text("mask_suffix", ".png");
   voc.lists = voc.root / reader.text("lists", "ImageSets/Segmentation");
-  voc.labels = reader.text("labels", "masks");
+  voc.labels = read_labels(reader, table);
   voc.label_offset = reader.whole("label_offset", 0, -1, 1);
   voc.classes = reader.text("classes", "");
   voc.protocol = reader.text("protocol", "");
@@ -69,7 +69,7 @@ std::shared_ptr<const Dataset> open_voc(const Json& table, std::int64_t images_l
   TableReader reader(table, "dataset", problems);
   FileDatasetParts parts;
   parts.kind = reader.text("kind", "voc");
-  const VocTable voc = read_table(reader, parts, problems);
+  const VocTable voc = read_table(table, reader, parts, problems);
   if (voc.root.empty()) throw_if_any(std::move(problems));
   const bool labels_read = collect_problems(problems, [&] { read_label_sources(voc, parts); });
   const auto list_images = [&](const std::string& list, const std::string& where) {

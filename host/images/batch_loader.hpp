@@ -43,6 +43,9 @@ enum class OnBrokenImage {
 
 OnBrokenImage on_broken_image_from(std::string_view name);  ///< Throws: UserError
 
+/// Opens a side input of the image at hand, [H,W] uint8; counted when its batch is handed out.
+using SideReader = std::function<at::Tensor(const std::string& name)>;
+
 struct LoaderOptions {
   std::vector<std::string> image_ids;
   std::vector<ViewRecipe> views{ViewRecipe{}};  ///< main first
@@ -59,7 +62,7 @@ struct LoaderOptions {
   std::function<at::Tensor(const std::string& image_id)> target;
   /// Score maps and label maps that become companions of these names: N = 1, over the whole image, in any resolution.
   /// Called on loader threads.
-  std::map<std::string, std::function<ScoreMaps(const std::string& image_id)>> maps;
+  std::map<std::string, std::function<ScoreMaps(const std::string& image_id, const SideReader& side)>> maps;
   std::map<std::string, std::function<at::Tensor(const std::string& image_id)>> labels;  ///< [H,W] uint8
   OnBrokenImage on_broken_image = OnBrokenImage::fail;
   std::int64_t random_seed = 0;

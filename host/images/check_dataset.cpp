@@ -23,12 +23,17 @@ class DatasetCheck {
     const bool has_mask = !entry.mask.empty() && std::filesystem::exists(entry.mask, error);
     if (has_mask || mask_required)
       compare(tried([&] { return decode_mask(entry.mask, dataset_.classes()); }), image, entry.mask);
-    for (const auto& [name, file] : entry.side) compare(tried([&] { return decode_grey(file); }), image, file);
+    for (const auto& [name, file] : entry.side) compare(tried([&] { return decode_side(name, file); }), image, file);
   }
 
   std::vector<Finding> take() { return std::move(findings_); }
 
  private:
+  at::Tensor decode_side(const std::string& name, const std::filesystem::path& file) const {
+    if (dataset_.side_kind(name) == dataset::SideKind::labels) return decode_mask(file, dataset_.classes());
+    return decode_grey(file);
+  }
+
   template <typename Decode>
   at::Tensor tried(const Decode& decode) {
     try {

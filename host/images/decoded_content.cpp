@@ -66,7 +66,9 @@ at::Tensor DecodedContent::side(std::string_view name, std::string_view image_id
     if (file == entry.side.end())
       throw UserError("dataset.side", "The data set has no such side input: `" + std::string(name) + "`.",
                       "Declare its folder under `side`.");
-    at::Tensor plane = decode_grey(file->second);
+    at::Tensor plane = dataset_->side_kind(name) == dataset::SideKind::labels
+                           ? decode_mask(file->second, dataset_->classes())
+                           : decode_grey(file->second);
     check_size(plane, read_image_size(entry.image), file->second);
     return plane;
   });

@@ -18,4 +18,7 @@ void write_label_png(const std::filesystem::path& file, const at::Tensor& labels
 /// Writes RGB [H,W,3] or grey [H,W], uint8.
 void write_image_png(const std::filesystem::path& file, const at::Tensor& image_hwc);
 
+/// Writes values [H,W] float32 of 0..1 as grey of 16 bits, 65535 = 1, rounded to the nearest.
+void write_grey16_png(const std::filesystem::path& file, const at::Tensor& values_hw);
+
 }  // namespace seedbed::images

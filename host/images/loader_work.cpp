@@ -182,13 +182,18 @@ LoaderWork::Source LoaderWork::read(const std::string& image_id, Built& built) c
   } else if (options_.target) {
     target = options_.target(image_id);
   }
+  const SideReader side = [&](const std::string& name) {
+    images_->check(Content::side, name);
+    open(Content::side, name);
+    return content.side(name, image_id);
+  };
   std::map<std::string, Companion> companions;
   for (const std::string& name : options_.side) {
-    open(Content::side, name);
-    companions[name] = {CompanionKind::grey, content.side(name, image_id), {}, 1};
+    const bool labels = content.dataset().side_kind(name) == dataset::SideKind::labels;
+    companions[name] = {labels ? CompanionKind::labels : CompanionKind::grey, side(name), {}, 1};
   }
   for (const auto& [name, maps] : options_.maps)
-    companions[name] = scores_companion(maps(image_id), image, content.dataset().classes().num_classes());
+    companions[name] = scores_companion(maps(image_id, side), image, content.dataset().classes().num_classes());
   for (const auto& [name, labels] : options_.labels) companions[name] = {CompanionKind::labels, labels(image_id), {}, 1};
   if (options_.image_labels) {
     open(Content::image_labels, {});

@@ -27,13 +27,14 @@ class PngWriter {
   PngWriter(const PngWriter&) = delete;
   PngWriter& operator=(const PngWriter&) = delete;
 
-  std::string write(const at::Tensor& pixels, int colour_type) {
+  // `pixels` are bytes; with 16 bits a sample, a pixel's two bytes are the last dimension, the higher one first.
+  std::string write(const at::Tensor& pixels, int colour_type, int bit_depth = 8) {
     const at::Tensor contiguous = pixels.contiguous();
     auto* bytes = const_cast<png_bytep>(contiguous.const_data_ptr<std::uint8_t>());  // libpng's rows are not const
     std::vector<png_bytep> rows;
     for (std::int64_t row = 0; row < contiguous.size(0); ++row) rows.push_back(bytes + row * contiguous.stride(0));
     if (!try_write(rows.data(), static_cast<png_uint_32>(pixels.size(1)), static_cast<png_uint_32>(pixels.size(0)),
-                   colour_type))
+                   colour_type, bit_depth))
       throw ContractError("libpng", "an image can be written", "no problem", message_);
     return std::move(bytes_);
   }
@@ -49,10 +50,10 @@ class PngWriter {
     static_cast<PngWriter*>(png_get_io_ptr(png))->bytes_.append(reinterpret_cast<const char*>(data), count);
   }
 
-  bool try_write(png_bytepp rows, png_uint_32 width, png_uint_32 height, int colour_type) {
+  bool try_write(png_bytepp rows, png_uint_32 width, png_uint_32 height, int colour_type, int bit_depth) {
     if (setjmp(png_jmpbuf(png_)) != 0) return false;
     png_set_write_fn(png_, this, &PngWriter::on_write, nullptr);
-    png_set_IHDR(png_, info_, width, height, 8, colour_type, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+    png_set_IHDR(png_, info_, width, height, bit_depth, colour_type, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
                  PNG_FILTER_TYPE_DEFAULT);
     if (colour_type == PNG_COLOR_TYPE_PALETTE) {
       png_color palette[256];
@@ -97,6 +98,13 @@ void write_image_png(const std::filesystem::path& file, const at::Tensor& image_
   const bool is_rgb = image_hwc.dim() == 3 && image_hwc.size(2) == 3;
   require_bytes(image_hwc, is_rgb || image_hwc.dim() == 2);
   write_bytes(file, PngWriter().write(image_hwc, is_rgb ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY));
+}
+
+void write_grey16_png(const std::filesystem::path& file, const at::Tensor& values_hw) {
+  const at::Tensor levels = values_hw.to(at::kDouble).clamp(0, 1).mul(65535).round().to(at::kInt);
+  const at::Tensor bytes = at::stack({levels.bitwise_right_shift(8), levels.bitwise_and(255)}, -1).to(at::kByte);
+  require_bytes(bytes, bytes.dim() == 3);
+  write_bytes(file, PngWriter().write(bytes, PNG_COLOR_TYPE_GRAY, 16));
 }
 
 }  // namespace seedbed::images

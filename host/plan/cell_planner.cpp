@@ -126,6 +126,9 @@ class CellPlanner {
   std::size_t add_refinement(const Json& entry, const MethodBinding& binding, MapSource input, const std::string& node,
                              const std::string& role, std::optional<std::size_t> checkpoint);
   std::size_t labels(const std::string& node, const std::string& role);
+  std::size_t add_labels(const Json& rule, MapSource maps, const std::string& node, const std::string& role);
+  std::size_t add_run(const Json& rule, const Json& refiners, MapSource maps, const std::string& node,
+                      const std::string& role);
   MapSource prediction(const Json& entry, const std::string& role);
   std::size_t choose(const std::string& node);
 
@@ -179,6 +182,18 @@ Draft CellPlanner::draft(StageType type, std::string operation, std::string node
   draft.image_ids = data_.role(role).image_ids;
   draft.contents = {"image"};
   return draft;
+}
+
+// Side inputs that a rule opens.
+std::vector<std::string> opened_by(const Json& rule) {
+  if (!rule.is_object() || rule.value("rule", "") != "saliency") return {};
+  return {"side:" + rule.at("side").get<std::string>()};
+}
+
+void add_contents(std::vector<std::string>& contents, const std::vector<std::string>& more) {
+  for (const std::string& content : more) {
+    if (std::ranges::find(contents, content) == contents.end()) contents.push_back(content);
+  }
 }
 
 // What of the images a method sees: the image, and what its manifest declares.
@@ -238,11 +253,16 @@ std::size_t CellPlanner::fit_refiner(std::size_t index) {
   fit.methods = {{"refiner", refiners_[index]}};
   if (backbone_) fit.methods["backbone"] = *backbone_;
   fit.settings = entry.at("train");
-  fit.settings["labels"] = entry.value("labels", Json::object());
+  const Json rule = entry.value("labels", Json::object());
+  fit.settings["labels"] = rule.contains("refiners") ? Json::object() : rule;
   const MapSource maps = refined(index, "train");
   fit.inputs.emplace_back("maps", maps.stage);
+  if (rule.contains("refiners")) fit.inputs.emplace_back("labels", add_labels(rule, maps, refiner_name(index), "train"));
   const std::vector<std::string>& needs = table_.bindings().manifest_of(refiners_[index]).needs;
-  if (std::ranges::find(needs, "maps") != needs.end()) fit.settings["background"] = entry.value("background", Json());
+  if (std::ranges::find(needs, "maps") != needs.end()) {
+    fit.settings["background"] = entry.value("background", Json());
+    add_contents(fit.contents, opened_by(fit.settings.at("background")));
+  }
   add_companions(entry, maps, fit);
   fit.draws_numbers = true;
   return table_.add(std::move(fit), cell_);
@@ -260,13 +280,12 @@ void CellPlanner::add_companions(const Json& entry, MapSource maps, Draft& fit) 
       source.stage = add_refinement(refiner, binding, source, node, "train", std::nullopt);
       source.is_labels = table_.bindings().manifest_of(binding).gives.form == "labels";
     }
-    if (companion.contains("background")) fit.settings["companions"][name]["background"] = companion.at("background");
+    if (companion.contains("background")) {
+      fit.settings["companions"][name]["background"] = companion.at("background");
+      add_contents(fit.contents, opened_by(companion.at("background")));
+    }
     if (companion.contains("labels")) {
-      Draft label = draft(StageType::map, "label", node, covering_role("train"));
-      label.settings = companion.at("labels");
-      label.inputs.emplace_back("maps", source.stage);
-      label.contents = {};
-      source.stage = table_.add(std::move(label), cell_);
+      source.stage = add_labels(companion.at("labels"), source, node, "train");
       source.is_labels = true;
     }
     fit.inputs.emplace_back((source.is_labels ? "labels:" : "maps:") + name, source.stage);
@@ -281,6 +300,7 @@ std::size_t CellPlanner::add_refinement(const Json& entry, const MethodBinding& 
   map.methods = {{"refiner", binding}};
   if (backbone_ && checkpoint) map.methods["backbone"] = *backbone_;
   map.settings = {{"background", entry.value("background", Json(nullptr))}};
+  add_contents(map.contents, opened_by(map.settings.at("background")));
   map.inputs.emplace_back("maps", input.stage);
   if (checkpoint) map.inputs.emplace_back("checkpoint", *checkpoint);
   map.draws_numbers = table_.bindings().has_trait(binding, "random");
@@ -330,19 +350,69 @@ std::size_t CellPlanner::choose(const std::string& node) {
 
 // The rule as the label stage gets it; a chosen value comes through its input "chosen".
 Json CellPlanner::rule_settings(bool maps_have_background) const {
-  if (maps_have_background || !has("pseudo_label")) return Json{{"rule", "argmax"}};
-  return resolved_.at("pseudo_label").at("background");
+  const Json rule = has("pseudo_label") ? resolved_.at("pseudo_label").value("background", Json()) : Json();
+  const bool is_argmax = rule.is_null() || rule.at("rule") == "argmax";
+  // With a plane its argmax is all that a rule can be; what the study says beside that holds.
+  if (rule.is_null() || maps_have_background != is_argmax) return Json{{"rule", "argmax"}};
+  return rule;
 }
 
 std::size_t CellPlanner::labels(const std::string& node, const std::string& role) {
   const MapSource maps = node_maps(node, role);
   if (maps.is_labels) return maps.stage;
-  Draft map = draft(StageType::map, "label", node == "seeds" ? "seed_labels" : node, covering_role(role));
-  map.settings = rule_settings(maps.has_background);
-  map.inputs.emplace_back("maps", maps.stage);
-  if (map.settings.contains("choose")) map.inputs.emplace_back("chosen", choose(node));
+  const std::string label_node = node == "seeds" ? "seed_labels" : node;
+  const Json rule = rule_settings(maps.has_background);
+  if (!rule.contains("choose")) return add_labels(rule, maps, label_node, role);
+  Draft map = draft(StageType::map, "label", label_node, covering_role(role));
+  map.settings = rule;
+  map.inputs = {{"maps", maps.stage}, {"chosen", choose(node)}};
   map.contents = {};
   return table_.add(std::move(map), cell_);
+}
+
+// One of the two backgrounds of a rule of two: the strong one leaves sure classes, the weak one sure background.
+Json run_of(const Json& rule, bool strong) {
+  if (rule.at("rule") == "two_powers") return {{"rule", "power"}, {"alpha", rule.at(strong ? "alpha_low" : "alpha_high")}};
+  return {{"rule", "threshold"}, {"value", rule.at(strong ? "high" : "low")}};
+}
+
+// Labels of one run: refined as labels, or as maps with the run's background plane.
+std::size_t CellPlanner::add_run(const Json& rule, const Json& refiners, MapSource maps, const std::string& node,
+                                 const std::string& role) {
+  MapSource source = maps;
+  const auto takes_labels = [&](const Json& refiner) {
+    return table_.bindings().manifest_of(table_.bindings().bind(refiner)).takes.form == "labels";
+  };
+  bool plane_wanted = !refiners.empty() && !takes_labels(refiners.front());
+  if (!plane_wanted) source = {add_labels(rule, maps, node, role), false, true};
+  for (Json refiner : refiners) {
+    if (plane_wanted) refiner["background"] = rule;
+    plane_wanted = false;
+    const MethodBinding binding = table_.bindings().bind(refiner);
+    source.stage = add_refinement(refiner, binding, source, node, role, std::nullopt);
+    source.is_labels = table_.bindings().manifest_of(binding).gives.form == "labels";
+  }
+  return source.is_labels ? source.stage : add_labels({{"rule", "argmax"}}, source, node, role);
+}
+
+// Labels by a rule with its numbers: one stage, or two runs through refiners that are then compared.
+std::size_t CellPlanner::add_labels(const Json& rule, MapSource maps, const std::string& node, const std::string& role) {
+  if (!rule.contains("refiners")) {
+    Draft map = draft(StageType::map, "label", node, covering_role(role));
+    map.settings = rule;
+    map.inputs = {{"maps", maps.stage}};
+    map.contents = opened_by(rule);
+    return table_.add(std::move(map), cell_);
+  }
+  Draft agree = draft(StageType::map, "agree", node, covering_role(role));
+  for (const bool strong : {true, false}) {
+    agree.inputs.emplace_back(strong ? "strong" : "weak",
+                              add_run(run_of(rule, strong), rule.at("refiners"), maps, node, role));
+  }
+  agree.settings = {{"background_wins", rule.at("background_wins")}, {"doubtful", rule.value("doubtful", "ignore")}};
+  agree.contents = {};
+  agree.computes_floats = false;
+  return table_.add(std::move(agree), cell_);
 }
 
 // A strategy or a loss may ask for what the pseudo labels were made of.

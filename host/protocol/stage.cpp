@@ -58,12 +58,13 @@ struct Operation {
   std::int64_t revision;
 };
 
-constexpr std::array<Operation, 11> kOperations{{{StageType::fit, "seed_generator", 1},
+constexpr std::array<Operation, 12> kOperations{{{StageType::fit, "seed_generator", 1},
                                                  {StageType::fit, "refiner", 1},
                                                  {StageType::fit, "segmenter", 1},
                                                  {StageType::map, "seeds", 1},
                                                  {StageType::map, "refine", 1},
                                                  {StageType::map, "label", 1},
+                                                 {StageType::map, "agree", 1},
                                                  {StageType::map, "predict", 1},
                                                  {StageType::choose, "threshold", 1},
                                                  {StageType::score, "sweep", 1},

@@ -56,7 +56,7 @@ struct StageSpec {
   std::string key;    ///< 64 hexadecimal digits
   StageType type = StageType::map;
   std::string operation;  ///< what of the type: fit "seed_generator" | "refiner" | "segmenter";
-                          ///< map "seeds" | "refine" | "label" | "predict"; choose "threshold";
+                          ///< map "seeds" | "refine" | "label" | "agree" | "predict"; choose "threshold";
                           ///< score "sweep" | "labels" | "classification"
   std::string node;   ///< node's name in the study: "seeds", "crf", "pseudo_labels", "segmenter" ...
   std::string role;   ///< of the images

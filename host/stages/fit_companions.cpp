@@ -22,10 +22,13 @@ void add_maps(const StageContext& context, const std::string& input, const std::
               images::LoaderOptions& options) {
   std::optional<Rule> rule;
   if (!background.is_null()) rule = rule_from(background, context.chosen_value());
-  options.maps[name] = [reader = reader_of(context, input), input, rule](const std::string& id) {
+  options.maps[name] = [reader = reader_of(context, input), input, rule](const std::string& id,
+                                                                         const images::SideReader& side) {
     const ImageProduct product = reader->read(id);
     const ScoreMaps& maps = *maps_input({{input, &product}}, input).maps;
-    return rule ? with_background(*rule, maps, product.height_px, product.width_px) : maps;
+    if (!rule) return maps;
+    const at::Tensor saliency = rule->needs_saliency() ? side(rule->saliency.side) : at::Tensor();
+    return with_background(*rule, maps, product.height_px, product.width_px, saliency);
   };
 }
 
@@ -39,7 +42,7 @@ void add_labels(const StageContext& context, const std::string& input, const std
 
 // One plane without a class: confidences are resized as maps are.
 void add_confidence(const StageContext& context, images::LoaderOptions& options) {
-  options.maps["confidence"] = [reader = reader_of(context, "labels")](const std::string& id) {
+  options.maps["confidence"] = [reader = reader_of(context, "labels")](const std::string& id, const images::SideReader&) {
     const ImageProduct product = reader->read(id);
     const LabelMaps& labels = *labels_input({{"labels", &product}}, "labels").labels;
     if (!labels.confidence_nhw.defined()) {
@@ -58,7 +61,24 @@ Json background_of(const Json& settings, const std::string& companion) {
   return companions.value(companion, Json::object()).value("background", Json());
 }
 
+// The rules whose planes companions get.
+std::vector<Json> backgrounds_of(const Json& settings, const std::vector<std::string>& needs) {
+  std::vector<Json> rules;
+  for (const std::string& need : needs) {
+    if (need == "maps") rules.push_back(settings.value("background", Json()));
+    if (need.starts_with("maps:")) rules.push_back(background_of(settings, need.substr(need.find(':') + 1)));
+  }
+  std::erase_if(rules, [](const Json& rule) { return rule.is_null(); });
+  return rules;
+}
+
 }  // namespace
+
+std::set<std::string> companion_side(const StageContext& context, const std::vector<std::string>& needs) {
+  std::set<std::string> side;
+  for (const Json& rule : backgrounds_of(context.spec.settings, needs)) side.merge(side_of(rule_from(rule, context.chosen_value())));
+  return side;
+}
 
 void add_companions(const StageContext& context, const std::vector<std::string>& needs, images::LoaderOptions& options) {
   const Json& settings = context.spec.settings;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,5 +16,8 @@ namespace seedbed::stages {
 ///   "confidence"   the confidence of its input `labels`: [N,1,H,W], the companion of that name
 /// Other needs are not its concern. Throws: ContractError where a stage lacks the input, UserError where files are gone.
 void add_companions(const StageContext& context, const std::vector<std::string>& needs, images::LoaderOptions& options);
+
+/// The side inputs that making these companions opens.
+std::set<std::string> companion_side(const StageContext& context, const std::vector<std::string>& needs);
 
 }  // namespace seedbed::stages

@@ -70,7 +70,8 @@ void take_labels_of_maps(Subject& subject, const StageContext& context, const Js
   const Rule rule = rule_from(table, context.chosen_value());
   subject.target = [reader, rule](const std::string& id, images::LabelledImages&) {
     const ImageProduct product = reader->read(id);
-    return labels_by(rule, maps_input({{"maps", &product}}, "maps").maps.value(), product.height_px, product.width_px);
+    const ScoreMaps& maps = *maps_input({{"maps", &product}}, "maps").maps;
+    return labels_by(rule, maps, product.height_px, product.width_px).labels_nhw[0];
   };
 }
 
@@ -121,7 +122,9 @@ void write_checkpoint(const StageContext& context, const fit::FitOutcome& outcom
 }
 
 void fit_subject(const Subject& subject, const StageContext& context, protocol::StageResult& result) {
-  const auto images = open_images(context, subject.method, "train", subject.contents, subject.side);
+  std::set<std::string> side = companion_side(context, subject.needs);
+  side.insert(subject.side.begin(), subject.side.end());
+  const auto images = open_images(context, subject.method, "train", subject.contents, std::move(side));
   RoleBatches batches(images, loader_options(subject, context, images, result), context.services.device());
   const std::filesystem::path resume_file = context.folder() / "resume.safetensors";
   const fit::FitJob job{*subject.student,

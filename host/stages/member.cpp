@@ -9,6 +9,7 @@ using Maker = std::unique_ptr<Member> (*)(const StageContext&);
 
 const std::map<std::string, Maker> kMakers{{"map.seeds", make_seeds},
                                            {"map.refine", make_refine},
+                                           {"map.agree", make_agree},
                                            {"map.label", make_label},
                                            {"map.predict", make_predict},
                                            {"choose.threshold", make_choose},

@@ -40,6 +40,7 @@ const ImageProduct& labels_input(const InputProducts& inputs, std::string_view n
 // One maker an operation.
 std::unique_ptr<Member> make_seeds(const StageContext& context);
 std::unique_ptr<Member> make_refine(const StageContext& context);
+std::unique_ptr<Member> make_agree(const StageContext& context);
 std::unique_ptr<Member> make_label(const StageContext& context);
 std::unique_ptr<Member> make_predict(const StageContext& context);
 std::unique_ptr<Member> make_choose(const StageContext& context);

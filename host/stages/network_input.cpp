@@ -66,13 +66,20 @@ NetworkInput network_input(const at::Tensor& image_hwc, const std::string& image
   return input;
 }
 
-at::Tensor side_input(const at::Tensor& side_hw, const NetworkInput& input) {
-  const at::Tensor scaled = kernels::resize_image_as_pil(side_hw, input.images_nchw.size(2), input.images_nchw.size(3),
-                                                         kernels::ResizeFilter::bilinear);
-  const at::Tensor plane = scaled.to(at::kFloat).div_(255.0).unsqueeze(0);
+at::Tensor side_companion(dataset::SideKind kind, const at::Tensor& side_hw) {
+  const at::Tensor plane = side_hw.view({1, 1, side_hw.size(0), side_hw.size(1)});
+  return kind == dataset::SideKind::labels ? plane.to(at::kLong) : plane.to(at::kFloat).div_(255.0);
+}
+
+at::Tensor side_input(dataset::SideKind kind, const at::Tensor& side_hw, const NetworkInput& input) {
+  const auto filter =
+      kind == dataset::SideKind::labels ? kernels::ResizeFilter::nearest : kernels::ResizeFilter::bilinear;
+  const at::Tensor scaled =
+      kernels::resize_image_as_pil(side_hw, input.images_nchw.size(2), input.images_nchw.size(3), filter);
+  const at::Tensor plane = side_companion(kind, scaled);
   std::vector<at::Tensor> planes;
-  for (const View& view : input.views) planes.push_back(view.flipped ? plane.flip(2) : plane);
-  return at::stack(planes);
+  for (const View& view : input.views) planes.push_back(view.flipped ? plane.flip(3) : plane);
+  return at::cat(planes);
 }
 
 }  // namespace seedbed::stages

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "dataset/augmentation_spec.hpp"
+#include "dataset/dataset.hpp"
 #include "seedbed/backbone.hpp"
 #include "seedbed/types.hpp"
 
@@ -34,7 +35,10 @@ NetworkInput network_input(const at::Tensor& image_hwc, const std::string& image
                            const PyramidSettings& settings, const Normalisation& normalisation,
                            std::int64_t size_multiple_px);
 
-/// Side inputs [h,w] uint8 of an image as companions [N,1,h',w'] float32 in 0..1 of an input's size, mirrored with it.
-at::Tensor side_input(const at::Tensor& side_hw, const NetworkInput& input);
+/// A side input [h,w] uint8 as a companion [1,1,h,w]: float32 in 0..1, or int64 labels.
+at::Tensor side_companion(dataset::SideKind kind, const at::Tensor& side_hw);
+
+/// The same for the views of an input, [N,1,h',w'] at its size, mirrored with it.
+at::Tensor side_input(dataset::SideKind kind, const at::Tensor& side_hw, const NetworkInput& input);
 
 }  // namespace seedbed::stages

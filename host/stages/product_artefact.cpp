@@ -123,6 +123,13 @@ void ProductReader::open_shard(const fs::path& shard) {
   }
 }
 
+std::vector<std::string> ProductReader::image_ids() const {
+  std::vector<std::string> ids;
+  ids.reserve(images_.size());
+  for (const auto& [id, place] : images_) ids.push_back(id);
+  return ids;
+}
+
 ImageProduct ProductReader::read(std::string_view image_id) const {
   const auto found = images_.find(image_id);
   if (found == images_.end()) {

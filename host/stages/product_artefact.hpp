@@ -52,6 +52,9 @@ class ProductReader {
 
   bool contains(std::string_view image_id) const { return images_.find(image_id) != images_.end(); }
 
+  /// All images, in alphabetical order.
+  std::vector<std::string> image_ids() const;
+
   /// Throws: ContractError for an image that is not there.
   ImageProduct read(std::string_view image_id) const;
 

@@ -6,6 +6,7 @@
 #include "seedbed/checks.hpp"
 #include "stages/member.hpp"
 #include "stages/models.hpp"
+#include "stages/network_input.hpp"
 #include "stages/rule.hpp"
 
 namespace seedbed::stages {
@@ -21,9 +22,11 @@ class RefineMember : public Member {
     }
     model_.refiner->train(false);
     const MethodManifest& manifest = *model_.refiner.manifest;
-    images_ = open_images(context_, who(), "infer", declared_contents(manifest, true), manifest.supervision.side_inputs);
     const Json background = context_.spec.settings.value("background", Json(nullptr));
     if (!background.is_null()) background_ = rule_from(background, context_.chosen_value());
+    std::set<std::string> side = background_ ? side_of(*background_) : std::set<std::string>();
+    side.insert(manifest.supervision.side_inputs.begin(), manifest.supervision.side_inputs.end());
+    images_ = open_images(context_, who(), "infer", declared_contents(manifest, true), std::move(side));
   }
 
   std::string who() const override { return context_.method("refiner").id; }
@@ -32,6 +35,7 @@ class RefineMember : public Member {
 
  private:
   RefineRequest request_for(const std::string& image_id, const ImageProduct& input);
+  ScoreMaps with_plane(const ScoreMaps& maps, const std::string& image_id, const ImageProduct& input);
 
   StageContext context_;
   RefinerModel model_;
@@ -40,6 +44,12 @@ class RefineMember : public Member {
   bool first_call_ = true;
 };
 
+ScoreMaps RefineMember::with_plane(const ScoreMaps& maps, const std::string& image_id, const ImageProduct& input) {
+  const at::Tensor saliency =
+      background_->needs_saliency() ? images_->side(background_->saliency.side, image_id) : at::Tensor();
+  return with_background(*background_, maps, input.height_px, input.width_px, saliency);
+}
+
 RefineRequest RefineMember::request_for(const std::string& image_id, const ImageProduct& input) {
   RefineRequest request;
   request.images_nhwc = images_->image(image_id).unsqueeze(0);
@@ -47,13 +57,13 @@ RefineRequest RefineMember::request_for(const std::string& image_id, const Image
     request.labels = *labels_input({{"maps", &input}}, "maps").labels;
   } else {
     const ScoreMaps& maps = *maps_input({{"maps", &input}}, "maps").maps;
-    request.maps = background_ ? with_background(*background_, maps, input.height_px, input.width_px) : maps;
+    request.maps = background_ ? with_plane(maps, image_id, input) : maps;
   }
   if (images_->access().contents.contains(dataset::Content::image_labels)) {
     request.present_nc = images_->present_c(image_id).unsqueeze(0);
   }
   for (const std::string& name : model_.refiner.manifest->supervision.side_inputs) {
-    request.side_inputs[name] = images_->side(name, image_id).to(at::kFloat).div_(255.0).view({1, 1, input.height_px, input.width_px});
+    request.side_inputs[name] = side_companion(images_->dataset().side_kind(name), images_->side(name, image_id));
   }
   request.side_artefacts = input.side;
   request.image_ids = {image_id};

@@ -83,7 +83,7 @@ SeedResult SeedsMember::generate(const at::Tensor& image_hwc, const std::string&
   if (present_c.defined()) request.present_nc = present_c.unsqueeze(0).expand({n, -1});
   request.views = input.views;
   for (const std::string& name : model_.generator.manifest->supervision.side_inputs) {
-    request.side_inputs[name] = side_input(images_->side(name, image_id), input);
+    request.side_inputs[name] = side_input(images_->dataset().side_kind(name), images_->side(name, image_id), input);
   }
   if (scale == 0) request.side_artefacts_wanted = side_wanted_;
   request.logits_wanted = true;

@@ -102,7 +102,7 @@ HostTable refiner_table() {
           {text("name", "", "Name in axes, targets and tables; without it, the method's id."),
            flag("enabled", true, "`false` leaves it out; the background it names still serves whoever needs one."),
            texts("inputs", {"main"}, "What it reads: `main` is the chain before it."), keep()},
-          {{"background", "RULE `threshold` or `power`", "Adds the background plane that the method needs."},
+          {{"background", "RULE `threshold`, `power` or `saliency`", "Adds the background plane that the method needs."},
            {"backbone", "METHOD", "Network of a trained refiner; without it, the study's."},
            {"train", "TRAIN", "How it is fitted, for refiners that are."},
            {"labels", "RULE", "Turns maps into the labels that it is fitted to."},
@@ -116,7 +116,7 @@ HostTable companion_table() {
           "made of the maps that reach it.",
           {},
           {{"refiners", "a list of METHOD", "A chain that the maps pass first; each may hold its `background`."},
-           {"background", "RULE `threshold` or `power`", "Then adds a background plane."},
+           {"background", "RULE `threshold`, `power` or `saliency`", "Then adds a background plane."},
            {"labels", "RULE", "Then makes labels of them."}}};
 }
 
@@ -177,13 +177,43 @@ HostTable rule_table() {
   return {"rule",
           "pseudo_label.background, refiner.background, refiner.labels, COMPANION: RULE",
           "Where background begins.",
-          {choice("rule", "", {"argmax", "threshold", "power", "two_thresholds"},
+          {choice("rule", "", {"argmax", "threshold", "power", "two_thresholds", "two_powers", "saliency"},
                   "`argmax` needs maps with a background plane, the others make one.")},
           {{"value", "a number, 0 .. 1", "threshold: foreground above it."},
            {"alpha", "a number above 0", "power: the background is (1 - max)^alpha."},
            {"choose", "CHOOSE", "Instead of the number: the best on a role."},
            {"high", "a number, 0 .. 1", "two_thresholds: foreground above it."},
-           {"low", "a number, 0 .. 1", "two_thresholds: background below it, ignored between the two."}}};
+           {"low", "a number, 0 .. 1", "two_thresholds: background below it, in doubt between the two."},
+           {"alpha_low", "a number above 0", "two_powers: foreground beside the background (1 - max)^alpha_low."},
+           {"alpha_high", "a number above 0", "two_powers: background beside (1 - max)^alpha_high, in doubt between."},
+           {"refiners", "a list of METHOD",
+            "two_thresholds, two_powers: both label maps pass them before they are compared (IRN, PSA)."},
+           {"background_wins", "true or false",
+            "With `refiners`: background where the two contradict each other (PSA), else the class (IRN)."}}};
+}
+
+HostTable saliency_table() {
+  return {"saliency",
+          "in a RULE `saliency`",
+          "The background's score is 1 - saliency (DRS). A refiner's `background` takes the first three.",
+          {text("side", "saliency", "The side input that holds saliency."),
+           number("salient", 50.0, {.minimum = 0, .maximum = 255}, "Pixels with a higher grey level are salient."),
+           flag("soft", false, "Saliency is the grey level over 255 and not 0 or 1."),
+           number("floor", 0.2, {.minimum = 0, .maximum = 1}, "Evidence below it is none."),
+           flag("doubt_salient", true, "Salient pixels that no class wins are in doubt.")}};
+}
+
+HostTable doubt_table() {
+  return {"doubt",
+          "in a RULE that makes labels",
+          "Which pixels are in doubt, whatever the rule, and what else labels hold.",
+          {number("conflict", 0.9, {.minimum = 0, .maximum = 1}, "Scores above it claim a pixel, the background's too."),
+           integer("conflict_count", 0, {.minimum = 0, .maximum = 256},
+                   "So many claims are a conflict, and the pixel is in doubt; 0 = never (DRS: 3, in its text 2)."),
+           number("ignore_below", 0.0, {.minimum = 0, .maximum = 1},
+                  "Pixels whose winning score is lower are in doubt (CLIP-ES: 0.95)."),
+           choice("doubtful", "ignore", {"ignore", "undecided"}, "Label of pixels in doubt: 255, or 254 for later ones."),
+           flag("confidence", false, "Labels come with the winning score, 0 to 1, and 0 where they are in doubt.")}};
 }
 
 HostTable choose_table() {
@@ -352,7 +382,7 @@ const std::vector<HostTable>& host_tables() {
   static const std::vector<HostTable> all{
       file_table(),      study_table(),  dataset_table(),   method_table(),   backbone_table(), generator_table(),
       train_table(),     view_table(),   group_table(),  term_table(),      localise_table(), refiner_table(),  companion_table(), pseudo_label_table(),
-      rule_table(),      choose_table(), segmenter_table(), loss_table(),     score_table(),    prediction_table(),
+      rule_table(),      saliency_table(), doubt_table(),     choose_table(), segmenter_table(), loss_table(),     score_table(),    prediction_table(),
       execution_table(), grid_table(),   axis_table(),      exclude_table(),  report_table()};
   return all;
 }
@@ -371,7 +401,7 @@ const std::vector<NestedKey>& later_keys() {
       {"source", "[[source]]", "further seed generators"},
       {"rounds", "[rounds]", "repeated training on the results"},
       {"train.validate", "a role", "scores while training"},
-      {"labels.refiners", "a list of METHOD", "refined labels of a trained refiner"}};
+      {"dataset.labels.form", "`mask`, `scribble`, `point` or `box`", "weak labels of other forms"}};
   return all;
 }
 

@@ -27,6 +27,11 @@ void MapChain::add_background(const Place& place) {
   maps_.background = "present";
 }
 
+void MapChain::become_labels(std::string rule) {
+  maps_.form = "labels";
+  giver_ = std::move(rule);
+}
+
 std::optional<Json> MapChain::left_background_for(const MethodManifest& taker) const {
   const std::string& takes = taker.takes.background;
   const bool wants_plane = takes == "present" || (takes == "any" && ends_in_argmax_);
@@ -62,7 +67,7 @@ void MapChain::label(std::string_view rule, const Place& place) {
     refuse(place, name, "score maps", "labels", "leave `background` out: they are labels already");
   } else if (rule == "argmax" && !has_background()) {
     refuse(place, name, "maps with a background plane", "maps without one",
-           "accepted: `threshold`, `power`, `two_thresholds`");
+           "accepted: `threshold`, `power`, `two_thresholds`, `two_powers`, `saliency`");
   } else if (rule != "argmax" && has_background()) {
     refuse(place, name, "maps without a background plane", "maps that hold one", "accepted: `argmax`");
   }

@@ -23,6 +23,9 @@ class MapChain {
   /// A background plane is added by a rule that was written at `place`.
   void add_background(const Place& place);
 
+  /// What flows on are labels that `rule` made.
+  void become_labels(std::string rule);
+
   /// A refiner that is switched off would have added the plane by `rule`: whoever needs one further down gets it, so
   /// that cells with and without the refiner differ in nothing else.
   void leave_background(Json rule) { left_ = std::move(rule); }

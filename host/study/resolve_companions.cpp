@@ -43,8 +43,8 @@ Json read_companion(const Node& given, const NamedNeed& need, std::optional<MapC
   }
   const Node* labels = reader.table("labels");
   if (labels) {
-    const auto rule = read_rule(*labels->table(), labels->place, reader.path_of("labels"), RuleUse::training_labels,
-                                context.roles, context.findings);
+    const auto rule = read_label_rule(*labels->table(), labels->place, reader.path_of("labels"),
+                                      RuleUse::training_labels, maps, context);
     if (rule && maps && !reader.has("background")) maps->label(rule->at("rule").get<std::string>(), labels->place);
     if (rule) json["labels"] = *rule;
   }

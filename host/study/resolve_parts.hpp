@@ -1,11 +1,13 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "study/map_chain.hpp"
 #include "study/resolve_method.hpp"
+#include "study/resolve_tables.hpp"
 #include "study/roles.hpp"
 
 // The parts of a cell, each read from its own table of the study. What is wrong is found and left out.
@@ -32,10 +34,18 @@ struct Scorable {
 /// `[[refiner]]`: those that are enabled, in order. `chain`: the seeds; null where nothing makes any.
 Json read_refiners(const Array& given, MapChain* chain, const CellContext& context, Scorable& scorable);
 
+/// What is done to the maps before the first refiner of a chain; its entry stands at `place`.
+using ChainStart = std::function<void(MapChain& chain, const MethodManifest& first, const Place& place)>;
+
 /// A list of METHOD that maps pass in order, each with its `name` and `background`. `chain`: what comes in; null where
 /// nothing makes any. `on` ends the refusal of refiners that are fitted: "a trained refiner on predictions".
 Json read_chain(const Array& given, MapChain* chain, const std::string& path, const std::string& on,
-                const CellContext& context);
+                const CellContext& context, const ChainStart& start = {});
+
+/// A RULE that makes labels of the maps of `chain` (null where nothing makes any), with the `refiners` that the two label
+/// maps of a rule of two pass. nullopt where it is not legal (which is found).
+std::optional<Json> read_label_rule(const Table& table, const Place& place, const std::string& path, RuleUse use,
+                                    const MapChain* chain, const CellContext& context);
 
 /// `refiner.companions`: what the method's needs "maps:NAME" and "labels:NAME" name. `chain`: the maps before the
 /// refiner, or null. `given`: the study's table, or null.

@@ -122,9 +122,15 @@ void RefinerReading::read_fit(const MethodChoice& refiner, const MapChain* befor
   if (!beside.empty()) json["companions"] = beside;
   const Table layers = layered_table({&refiner}, "labels", labels, context_.findings);
   if (layers.empty() && !labels) return;
-  const auto rule = read_rule(layers, labels ? labels->place : refiner.place, reader_.path_of("labels"),
-                              RuleUse::training_labels, context_.roles, context_.findings);
+  const auto rule = read_label_rule(layers, labels ? labels->place : refiner.place, reader_.path_of("labels"),
+                                    RuleUse::training_labels, before, context_);
   if (rule) json["labels"] = *rule;
+}
+
+// What a rule says beside which it is.
+Json without_name(Json rule) {
+  rule.erase("rule");
+  return rule;
 }
 
 }  // namespace
@@ -144,12 +150,13 @@ Json read_pseudo_label(const Node& given, MapChain* chain, const CellContext& co
   Json json = filled(form.keys, reader.values(form.keys));
   const Node* background = reader.table("background");
   if (background) {
-    const auto rule = read_rule(*background->table(), background->place, reader.path_of("background"), RuleUse::labels,
-                                context.roles, context.findings);
+    const auto rule = read_label_rule(*background->table(), background->place, reader.path_of("background"),
+                                      RuleUse::labels, chain, context);
     const auto left =
         chain && rule && rule->at("rule") == "argmax" ? chain->left_background_for_argmax() : std::nullopt;
     if (rule && chain && !left) chain->label(rule->at("rule").get<std::string>(), background->place);
     if (rule) json["background"] = left.value_or(*rule);
+    if (left) json["background"].update(without_name(*rule));
   } else if (chain && !chain->is_labels() && !reader.has("background")) {
     context.findings.add(given.place, "`pseudo_label` lacks `background`",
                          chain->has_background()

@@ -123,8 +123,12 @@ struct RuleForm {
 };
 
 const std::vector<RuleForm>& rule_forms() {
-  static const std::vector<RuleForm> all{
-      {"argmax", {}}, {"threshold", {"value"}, true}, {"power", {"alpha"}, true}, {"two_thresholds", {"high", "low"}}};
+  static const std::vector<RuleForm> all{{"argmax", {}},
+                                         {"threshold", {"value"}, true},
+                                         {"power", {"alpha"}, true},
+                                         {"two_thresholds", {"high", "low"}},
+                                         {"two_powers", {"alpha_low", "alpha_high"}},
+                                         {"saliency", {}}};
   return all;
 }
 
@@ -133,8 +137,9 @@ ParameterSpec rule_number(const std::string& name) {
   spec.name = name;
   spec.type = ParameterType::number;
   spec.summary = "A number of the background rule.";
-  spec.minimum = name == "alpha" ? 1e-6 : 0.0;
-  if (name != "alpha") spec.maximum = 1.0;
+  const bool is_power = name.starts_with("alpha");
+  spec.minimum = is_power ? 1e-6 : 0.0;
+  if (!is_power) spec.maximum = 1.0;
   return spec;
 }
 
@@ -169,10 +174,13 @@ std::optional<Json> read_choose(const Node& given, const std::string& path, cons
   return findings.num_added() == before ? std::optional(choose) : std::nullopt;
 }
 
+bool is_of_plane(std::string_view key) { return key == "side" || key == "salient" || key == "soft"; }
+
 // The form that the rule's name stands for; null where it is none, or none for this use.
 const RuleForm* find_form(TableReader& reader, RuleUse use) {
   ParameterSpec spec = host_table("rule").keys.front();
-  if (use == RuleUse::plane) spec.choices = {"threshold", "power"};
+  if (use == RuleUse::plane) spec.choices = {"threshold", "power", "saliency"};
+  if (use == RuleUse::training_labels) std::erase(spec.choices, "saliency");
   if (!reader.has("rule")) {
     reader.findings().add(reader.place(), "`" + reader.path() + "` names no rule",
                           "accepted: `rule`, one of " + listed(spec.choices));
@@ -198,8 +206,30 @@ void read_numbers(TableReader& reader, const RuleForm& form, bool is_chosen, Jso
           "accepted: " + accepted_range(spec) + (form.may_choose ? "; or `choose = { on = ROLE }`" : ""));
     }
   }
-  if (rule.contains("high") && rule.contains("low") && rule.at("low") > rule.at("high")) {
-    reader.findings().add(reader.place_of("low"), "`low` is above `high`", "accepted: `low` <= `high`");
+  for (const std::string prefix : {"", "alpha_"}) {
+    const std::string low = prefix + "low", high = prefix + "high";
+    if (!rule.contains(high) || !rule.contains(low) || rule.at(low) <= rule.at(high)) continue;
+    reader.findings().add(reader.place_of(low), "`" + low + "` is above `" + high + "`",
+                          "accepted: `" + low + "` <= `" + high + "`");
+  }
+}
+
+// A plane is 1 - saliency and nothing more: what decides about labels does not belong to it.
+void read_saliency(TableReader& reader, RuleUse use, const Roles& roles, Json& rule) {
+  std::vector<ParameterSpec> keys = host_table("saliency").keys;
+  if (use == RuleUse::plane) std::erase_if(keys, [](const ParameterSpec& key) { return !is_of_plane(key.name); });
+  rule.update(filled(keys, reader.values(keys)));
+  if (use == RuleUse::plane) {
+    rule["floor"] = 0.0;
+    rule["doubt_salient"] = false;
+  }
+  roles.require_side(rule.at("side"), reader.place_of("side"));
+}
+
+// Only what is given: the rest is as if these keys did not exist.
+void read_doubt(TableReader& reader, Json& rule) {
+  for (const ParameterSpec& spec : host_table("doubt").keys) {
+    if (const auto value = reader.value(spec)) rule[spec.name] = to_json(*value);
   }
 }
 
@@ -259,20 +289,21 @@ std::optional<Json> read_rule(const Table& table, const Place& place, const std:
   const bool may_choose = form->may_choose && use == RuleUse::labels;
   const Node* choose = may_choose ? reader.table("choose") : nullptr;
   read_numbers(reader, *form, choose != nullptr, rule);
+  if (form->rule == "saliency") read_saliency(reader, use, roles, rule);
+  if (use != RuleUse::plane) read_doubt(reader, rule);
   if (choose) {
     if (auto chosen = read_choose(*choose, reader.path_of("choose"), form->rule, roles, findings))
       rule["choose"] = *chosen;
   }
-  if (use == RuleUse::training_labels) reader.leave("refiners");
-  if (use == RuleUse::training_labels && reader.has("refiners")) {
-    findings.add(reader.place_of("refiners"), "refined labels of a trained refiner are not available in this version",
-                 "leave out `refiners`");
+  // What labels pass before they are compared: read_label_rule takes it.
+  if (use != RuleUse::plane) {
+    for (const char* key : {"refiners", "background_wins"}) reader.leave(key);
   }
   if (use == RuleUse::plane) reader.leave("choose");
   if (use == RuleUse::plane && reader.has("choose")) {
     findings.add(reader.place_of("choose"),
                  "a number chosen for a refiner's background is not available in this version",
-                 "accepted: `" + form->numbers.front() + "`");
+                 form->numbers.empty() ? "leave `choose` out" : "accepted: `" + form->numbers.front() + "`");
   }
   reader.finish();
   return findings.num_added() == before ? std::optional(rule) : std::nullopt;

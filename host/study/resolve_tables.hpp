@@ -20,7 +20,7 @@ Json read_localise(const MethodChoice& generator, const Node* given, const std::
 /// What a rule is for, which decides what it may be.
 enum class RuleUse {
   labels,          ///< pseudo_label.background: any rule, its number may be chosen
-  plane,           ///< refiner.background: threshold or power, with its number
+  plane,           ///< refiner.background: threshold, power or saliency, with its numbers
   training_labels  ///< refiner.labels: any rule, with its numbers
 };
 

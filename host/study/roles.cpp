@@ -29,6 +29,15 @@ bool Roles::require_masks(const std::string& name, const Place& place, const std
   return false;
 }
 
+bool Roles::require_side(const std::string& name, const Place& place) const {
+  if (!data_) return true;
+  const std::vector<std::string> names = names_of(data_->side_inputs());
+  if (std::ranges::find(names, name) != names.end()) return true;
+  findings_.add(place, "the data set has no side input `" + name + "`",
+                names.empty() ? "`[dataset.side." + name + "]` with `folder` declares it" : hint_for(name, names));
+  return false;
+}
+
 std::vector<std::string> Roles::with_masks(const std::vector<std::string>& names) const {
   std::vector<std::string> found;
   for (const std::string& name : names) {

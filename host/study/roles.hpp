@@ -21,6 +21,9 @@ class Roles {
   /// The same for a role whose masks are opened; `purpose` ends the sentence: "scoring needs".
   bool require_masks(const std::string& name, const Place& place, const std::string& purpose) const;
 
+  /// Whether the data set has the side input; if not, that is found wrong at `place`, with the nearest name.
+  bool require_side(const std::string& name, const Place& place) const;
+
   /// Those of `names` that are there and have masks.
   std::vector<std::string> with_masks(const std::vector<std::string>& names) const;
 

@@ -4,10 +4,12 @@
 #include <charconv>
 #include <cstdint>
 #include <cstring>
-#include <map>
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -24,14 +26,29 @@ struct NpyHeader {
   bool fortran_order = false;
 };
 
+constexpr std::pair<std::string_view, at::ScalarType> kTypes[] = {
+    {"|b1", at::kBool},   {"|u1", at::kByte}, {"|i1", at::kChar},   {"<u2", at::kUInt16},
+    {"<i2", at::kShort},  {"<u4", at::kUInt32}, {"<i4", at::kInt},  {"<u8", at::kUInt64},
+    {"<i8", at::kLong},   {"<f2", at::kHalf}, {"<f4", at::kFloat},  {"<f8", at::kDouble}};
+
 std::optional<at::ScalarType> type_from(std::string_view descr) {
-  static const std::map<std::string_view, at::ScalarType> types{
-      {"|b1", at::kBool},  {"|u1", at::kByte},   {"|i1", at::kChar},  {"<u2", at::kUInt16}, {"<i2", at::kShort},
-      {"<u4", at::kUInt32}, {"<i4", at::kInt},   {"<u8", at::kUInt64}, {"<i8", at::kLong},  {"<f2", at::kHalf},
-      {"<f4", at::kFloat}, {"<f8", at::kDouble}};
-  const auto found = types.find(descr);
-  if (found == types.end()) return std::nullopt;
+  const auto found = std::ranges::find(kTypes, descr, &std::pair<std::string_view, at::ScalarType>::first);
+  if (found == std::end(kTypes)) return std::nullopt;
   return found->second;
+}
+
+// "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }" and what pads the file's front to 64 bytes.
+std::string header_text(const at::Tensor& values) {
+  const auto type = std::ranges::find(kTypes, values.scalar_type(), &std::pair<std::string_view, at::ScalarType>::second);
+  if (type == std::end(kTypes))
+    throw ContractError("npy writer", "a NumPy file holds numbers", "one of NumPy's types", values.toString());
+  std::string shape;  // as Python writes a tuple
+  for (const std::int64_t side : values.sizes()) shape += (shape.empty() ? "" : ", ") + std::to_string(side);
+  if (values.dim() == 1) shape += ",";
+  std::string text = "{'descr': '" + std::string(type->first) + "', 'fortran_order': False, 'shape': (" + shape + "), }";
+  constexpr std::size_t front = 10, alignment = 64;
+  text.append((alignment - (front + text.size() + 1) % alignment) % alignment, ' ');
+  return text + "\n";
 }
 
 // Reads the header, a Python dict literal: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
@@ -145,5 +162,17 @@ class NpyReader {
 }  // namespace
 
 at::Tensor read_npy(const std::filesystem::path& file) { return NpyReader(file).read(); }
+
+void write_npy(const std::filesystem::path& file, const at::Tensor& values) {
+  const at::Tensor stored = values.to(at::kCPU).contiguous();
+  const std::string header = header_text(stored);
+  std::ofstream stream(file, std::ios::binary);
+  stream << "\x93NUMPY" << '\x01' << '\x00' << static_cast<char>(header.size() & 0xFFU)
+         << static_cast<char>(header.size() >> 8U) << header;
+  stream.write(static_cast<const char*>(stored.const_data_ptr()), static_cast<std::streamsize>(stored.nbytes()));
+  stream.close();
+  if (!stream)
+    throw UserError(file.string(), "The NumPy file cannot be written.", "Check the folder, its permissions and the space left.");
+}
 
 }  // namespace seedbed::weights

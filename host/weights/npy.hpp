@@ -10,4 +10,7 @@ namespace seedbed::weights {
 /// refused. Throws: UserError naming the file.
 at::Tensor read_npy(const std::filesystem::path& file);
 
+/// Writes numbers (or bools) as a version 1 file in C order. Throws: UserError where the file cannot be written.
+void write_npy(const std::filesystem::path& file, const at::Tensor& values);
+
 }  // namespace seedbed::weights

@@ -89,6 +89,28 @@ TEST_F(StudyRun, ALostArtefactIsMadeAgainWhenSomethingNeedsIt) {
   EXPECT_EQ(sql(store("a.db"), "SELECT count(*) FROM stages WHERE repeatability NOT IN ('untried', 'equal')")[0][0], "0");
 }
 
+// The labels that the segmenters were fitted to lie on the disk; a person gets them as PNG files.
+TEST_F(StudyRun, LabelsAreExportedAsPngFiles) {
+  run("a.db", {"--set", "study.random_seeds=[0]", "--set",
+               "pseudo_label.background={rule=\"threshold\", value=0.3, confidence=true}"});
+  const std::vector<std::string> command{"results",      "export", "labels", "--to",    "out",
+                                         "--confidence", "npy",    "--role", "train", "--store", "a.db"};
+  const ProgramEnd several = seedbed(command, folder_.path());
+  EXPECT_EQ(several.status, 2) << "with the refiner and without";
+  EXPECT_NE(several.err.find("--stage"), std::string::npos) << several.err;
+  std::vector<std::string> one = command;
+  one.insert(one.end(), {"--stage", sql(store("a.db"), "SELECT s.key FROM stages s JOIN artefacts a ON a.attempt_id = "
+                                                       "s.result_attempt_id WHERE a.name = 'labels'")[0][0]});
+  const auto exported = seedbed_json(one, folder_.path());
+  const auto images = exported.at("images").get<int>();
+  EXPECT_GT(images, 10);
+  EXPECT_EQ(exported.at("confidences"), images);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path() / "out"), fs::directory_iterator()), 2 * images);
+  const auto nothing =
+      seedbed({"results", "export", "labels", "--to", "out", "--node", "crf", "--store", "a.db"}, folder_.path());
+  EXPECT_EQ(nothing.status, 2);
+}
+
 TEST_F(StudyRun, AnAttemptHasALogAndTheStoreIsOneFile) {
   run("a.db");
   for (const auto& row : sql(store("a.db"), "SELECT DISTINCT log_file FROM attempts")) {

@@ -7,6 +7,7 @@
 namespace seedbed::testing {
 
 std::vector<GoldenRunner> attention_runners();
+std::vector<GoldenRunner> background_runners();
 std::vector<GoldenRunner> classification_runners();
 std::vector<GoldenRunner> drs_runners();
 std::vector<GoldenRunner> fitting_runners();

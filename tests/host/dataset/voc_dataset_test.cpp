@@ -104,6 +104,24 @@ TEST_F(VocDataset, SideInputsHaveFolders) {
   EXPECT_THAT(errors_of([&] { dataset->digest({"a"}, Content::side, "depth"); }), ElementsAre(HasSubstr("`depth`")));
 }
 
+TEST_F(VocDataset, SideInputsHaveKinds) {
+  const auto dataset =
+      Dataset::open(with("side", {{"saliency", "Saliency"}, {"cues", {{"folder", "Cues"}, {"kind", "labels"}}}}));
+  EXPECT_THAT(dataset->side_inputs(), SizeIs(2));
+  EXPECT_EQ(dataset->side_kind("saliency"), SideKind::grey);
+  EXPECT_EQ(dataset->side_kind("cues"), SideKind::labels);
+  EXPECT_THAT(errors_of([&] { dataset->side_kind("salience"); }), ElementsAre(HasSubstr("Did you mean `saliency`?")));
+  EXPECT_THAT(errors_of([&] { Dataset::open(table())->side_kind("cues"); }),
+              ElementsAre(HasSubstr("`[dataset.side.cues]`")));
+  EXPECT_THAT(errors_of([&] { Dataset::open(with("side", {{"cues", {{"folder", "Cues"}, {"kind", "label"}}}})); }),
+              ElementsAre(AllOf(HasSubstr("dataset.side.cues.kind"), HasSubstr("Did you mean `labels`?"))));
+}
+
+TEST_F(VocDataset, LabelFormsAreReserved) {
+  EXPECT_THAT(errors_of([&] { Dataset::open(with("labels", {{"form", "scribble"}})); }),
+              ElementsAre(AllOf(HasSubstr("dataset.labels"), HasSubstr("not available in this version"))));
+}
+
 TEST_F(VocDataset, PairsOfPathsAreLists) {
   folder_.write("ImageSets/Segmentation/pairs.txt", "/JPEGImages/a.jpg /SegmentationClassAug/a.png\n");
   EXPECT_THAT(Dataset::open(with("roles", {{"test", "pairs"}}))->role("test").image_ids, ElementsAre("a"));

@@ -56,7 +56,7 @@ LoaderOptions everything() {
   options.masks = true;
   options.raw_images = true;
   options.side = {"saliency"};
-  options.maps["maps"] = [](const std::string& id) { return half_size_maps(id); };
+  options.maps["maps"] = [](const std::string& id, const SideReader&) { return half_size_maps(id); };
   options.labels["sure"] = [](const std::string& id) {
     const auto [height, width] = size_of(id);
     return at::full({height, width}, 7, at::kByte);
@@ -115,12 +115,12 @@ TEST(BatchLoader, MapsWithABackgroundPlaneHaveOnePlaneMore) {
   const VocFolder files;
   LoaderOptions options;
   options.image_ids = {"a"};
-  options.maps["maps"] = [](const std::string& id) {
+  options.maps["maps"] = [](const std::string& id, const SideReader&) {
     ScoreMaps maps = half_size_maps(id);
     maps.planes = {0, 5};
     return maps;
   };
-  options.maps["shape"] = [](const std::string& id) {
+  options.maps["shape"] = [](const std::string& id, const SideReader&) {
     ScoreMaps maps = half_size_maps(id);
     maps.scores_nphw = maps.scores_nphw.narrow(1, 0, 1);
     maps.planes = {};
@@ -133,17 +133,63 @@ TEST(BatchLoader, MapsWithABackgroundPlaneHaveOnePlaneMore) {
   EXPECT_THAT(batch.companions.at("shape"), has_shape({1, 1, 20, 30}));
 }
 
+TEST(BatchLoader, SideInputsOfLabelsStayLabels) {
+  const VocFolder files;
+  dataset::Json table = files.table();
+  table["side"] = {{"cues", {{"folder", "SegmentationClass"}, {"kind", "labels"}}}};
+  LoaderOptions options;
+  options.image_ids = {"a", "b"};
+  options.batch_size = 2;
+  options.side = {"cues"};
+  options.views.front().augmentation = dataset::augmentation_from({"random_scale:1.3:1.3"});
+  BatchLoader loader(std::make_shared<LabelledImages>(
+                         std::make_shared<DecodedContent>(dataset::Dataset::open(table)),
+                         Access{"a test", "train", "train", {Content::image}, {"cues"}}),
+                     options);
+  const at::Tensor cues = epoch_of(loader, 0)[0].at("main").companions.at("cues");
+  EXPECT_EQ(cues.scalar_type(), at::kLong);
+  EXPECT_TRUE(cues.eq(0).logical_or(cues.eq(1)).logical_or(cues.eq(255)).all().item<bool>());
+  EXPECT_TRUE(cues[0][0].narrow(0, 26, 1).eq(255).all().item<bool>()) << "padded as labels are";
+}
+
 TEST(BatchLoader, RefusesMapsOfAPartOfTheImage) {
   const VocFolder files;
   LoaderOptions options;
   options.image_ids = {"a"};
-  options.maps["maps"] = [](const std::string& id) {
+  options.maps["maps"] = [](const std::string& id, const SideReader&) {
     ScoreMaps maps = half_size_maps(id);
     maps.covered.front().right = 12;
     return maps;
   };
   BatchLoader loader(accessor(files), options);
   EXPECT_THROW(epoch_of(loader, 0), ContractError);
+}
+
+// What is opened on the way to a map is counted with the batch, and must be declared like anything else.
+TEST(BatchLoader, MapsMayBeMadeOfSideInputs) {
+  const VocFolder files;
+  const auto images = accessor(files);
+  LoaderOptions options;
+  options.image_ids = {"a", "b"};
+  options.batches_ahead = 2;
+  options.maps["maps"] = [](const std::string& id, const SideReader& side) {
+    ScoreMaps maps = half_size_maps(id);
+    maps.scores_nphw = side("saliency").to(at::kFloat).view({1, 1, size_of(id).first, size_of(id).second});
+    maps.planes = {1};
+    return maps;
+  };
+  BatchLoader loader(images, options);
+  loader.start_epoch(0);
+  const ViewBatch batch = loader.next()->at("main");
+  EXPECT_EQ(batch.companions.at("maps").max().item<float>(), 255.0F);
+  for (const protocol::LedgerEntry& entry : images->ledger()) EXPECT_EQ(entry.opens, 1) << entry.kind;
+  EXPECT_EQ(images->ledger().size(), 2U);
+  options.maps["maps"] = [](const std::string& id, const SideReader& side) {
+    side("cues");
+    return half_size_maps(id);
+  };
+  BatchLoader undeclared(accessor(files), options);
+  EXPECT_THROW(epoch_of(undeclared, 0), ContractError);
 }
 
 TEST(BatchLoader, ABrokenCompanionIsToldByItsName) {

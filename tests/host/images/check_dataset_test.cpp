@@ -34,6 +34,20 @@ TEST(CheckDataset, FindsNothingInAWholeOne) {
   EXPECT_EQ(last, 5);
 }
 
+TEST(CheckDataset, ReadsSideInputsByTheirKind) {
+  const VocFolder files;
+  dataset::Json table = files.table();
+  table["side"] = {{"cues", {{"folder", "SegmentationClass"}, {"kind", "labels"}}}};
+  EXPECT_THAT(check_dataset_table(table), IsEmpty());
+  files.folder().write("Cues/a.png", png_bytes(20, 30, PngKind::grey8));  // values that no class has
+  for (const char* id : {"b", "c", "d", "e"}) files.folder().write("Cues/" + std::string(id) + ".png", "broken");
+  table["side"]["cues"]["folder"] = "Cues";
+  const std::vector<Finding> findings = check_dataset_table(table);
+  ASSERT_EQ(findings.size(), 5U);
+  EXPECT_THAT(findings[0], finding("Cues/a.png", "values that the classes do not"));
+  EXPECT_THAT(findings[1], finding("Cues/b.png", ""));
+}
+
 TEST(CheckDataset, NamesEachThing) {
   const VocFolder files(8);
   const auto& folder = files.folder();

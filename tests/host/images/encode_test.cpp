@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
+#include "image_files.hpp"
 #include "images/decode.hpp"
 #include "seedbed/error.hpp"
 #include "support/temp_folder.hpp"
@@ -40,6 +41,15 @@ TEST(WriteImagePng, ReadsBackEqual) {
   EXPECT_THAT(decode_image(folder / "image.png"), equals_tensor(image));
   write_image_png(folder / "strided.png", image.transpose(0, 1));
   EXPECT_THAT(decode_image(folder / "strided.png"), equals_tensor(image.transpose(0, 1).contiguous()));
+}
+
+TEST(WriteGrey16Png, KeepsSixteenBits) {
+  const TempFolder folder;
+  write_grey16_png(folder / "values.png", at::tensor({0.0F, 1.0F, 0.5F, 0.25F, -1.0F, 2.0F}).view({2, 3}));
+  EXPECT_THAT(seedbed::testing::grey16_samples(folder / "values.png"),
+              ::testing::ElementsAre(0, 65535, 32768, 16384, 0, 65535));
+  EXPECT_THROW(write_grey16_png(folder / "none/values.png", at::zeros({2, 2})), UserError);
+  EXPECT_THROW(write_grey16_png(folder / "values.png", at::zeros({2, 2, 2})), ContractError);
 }
 
 TEST(WriteImagePng, NamesAFileThatCannotBeWritten) {

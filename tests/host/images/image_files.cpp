@@ -118,6 +118,25 @@ std::string png_bytes(std::int64_t height, std::int64_t width, PngKind kind) {
   return bytes;
 }
 
+std::vector<int> grey16_samples(const std::filesystem::path& file) {
+  std::FILE* stream = std::fopen(file.c_str(), "rb");
+  if (stream == nullptr) return {};
+  png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
+  png_infop info = png_create_info_struct(png);
+  png_init_io(png, stream);
+  png_read_png(png, info, PNG_TRANSFORM_IDENTITY, nullptr);
+  std::vector<int> samples;
+  if (png_get_bit_depth(png, info) == 16 && png_get_color_type(png, info) == PNG_COLOR_TYPE_GRAY) {
+    png_bytepp rows = png_get_rows(png, info);
+    for (png_uint_32 y = 0; y < png_get_image_height(png, info); ++y)
+      for (png_uint_32 x = 0; x < png_get_image_width(png, info); ++x)
+        samples.push_back(rows[y][2 * x] * 256 + rows[y][2 * x + 1]);
+  }
+  png_destroy_read_struct(&png, &info, nullptr);
+  std::fclose(stream);
+  return samples;
+}
+
 std::string png_header_bytes(std::uint32_t height, std::uint32_t width) {
   const std::string chunk = "IHDR" + big_endian(width) + big_endian(height) + std::string("\x08\x02\0\0\0", 5);
   const auto check = crc32(0, reinterpret_cast<const Bytef*>(chunk.data()), static_cast<uInt>(chunk.size()));

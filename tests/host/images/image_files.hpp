@@ -18,4 +18,7 @@ std::string png_bytes(std::int64_t height, std::int64_t width, PngKind kind);
 /// A PNG signature and header that announce this size, and nothing else.
 std::string png_header_bytes(std::uint32_t height, std::uint32_t width);
 
+/// The samples of a grey PNG of 16 bits, row by row; empty for any other file.
+std::vector<int> grey16_samples(const std::filesystem::path& file);
+
 }  // namespace seedbed::testing

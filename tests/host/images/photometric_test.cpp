@@ -27,7 +27,7 @@ std::array<int, 3> at_pixel(const at::Tensor& image, std::int64_t y, std::int64_
   return {image[y][x][0].item<int>(), image[y][x][1].item<int>(), image[y][x][2].item<int>()};
 }
 
-std::int64_t sum(const at::Tensor& image) { return image.sum().item<std::int64_t>(); }
+std::int64_t total(const at::Tensor& image) { return image.sum().item<std::int64_t>(); }
 
 struct Blurred {
   double radius_px;
@@ -49,7 +49,7 @@ TEST(Photometric, BlurIsPillows) {
     EXPECT_EQ(at_pixel(image, 3, 4), expected.middle);
     EXPECT_EQ(at_pixel(image, 0, 0), expected.first);
     EXPECT_EQ(at_pixel(image, 6, 8), expected.last);
-    EXPECT_EQ(sum(image), expected.sum);
+    EXPECT_EQ(total(image), expected.sum);
   }
 }
 
@@ -63,7 +63,7 @@ TEST(Photometric, NoRadiusBlursNothing) {
 TEST(Photometric, SolariseTurnsBrightValuesRound) {
   at::Tensor image = formula_image();
   solarise(image, 128);
-  EXPECT_EQ(sum(image), 11978);
+  EXPECT_EQ(total(image), 11978);
   EXPECT_EQ(image.max().item<int>(), 127);
 }
 
@@ -72,7 +72,7 @@ TEST(Photometric, GreyIsPillows) {
   at::Tensor image = formula_image();
   make_grey(image);
   EXPECT_EQ(at_pixel(image, 3, 4), (std::array<int, 3>{57, 57, 57}));
-  EXPECT_EQ(sum(image), 3 * 8239);
+  EXPECT_EQ(total(image), 3 * 8239);
 }
 
 }  // namespace

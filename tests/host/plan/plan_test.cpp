@@ -128,7 +128,7 @@ TEST_F(PlanTest, CompanionsAreInputsOfTheFit) {
   entry["background"] = {{"rule", "power"}, {"alpha", 16.0}};
   Json smooth = refiner(2);
   smooth["background"] = {{"rule", "power"}, {"alpha", 4.0}};
-  entry["companions"] = {{"low", {{"refiners", {smooth}}, {"background", {{"rule", "threshold"}, {"value", 0.1}}}}},
+  entry["companions"] = {{"low", {{"refiners", Json::array({smooth})}, {"background", {{"rule", "threshold"}, {"value", 0.1}}}}},
                          {"sure", {{"refiners", Json::array()}, {"labels", {{"rule", "threshold"}, {"value", 0.3}}}}}};
   cell["refiners"].push_back(entry);
   cell["score"]["targets"] = {"walk"};
@@ -145,6 +145,55 @@ TEST_F(PlanTest, CompanionsAreInputsOfTheFit) {
   EXPECT_EQ(inputs.at("labels:sure")->spec.operation, "label");
   EXPECT_EQ(fit->spec.settings.at("background").at("alpha"), 16.0) << "the maps of the fit are those of inference";
   EXPECT_EQ(fit->spec.settings.at("companions").at("low").at("background").at("value"), 0.1);
+}
+
+// Two runs pass the refiners and are compared; a fit's labels are that stage's.
+TEST_F(PlanTest, RulesOfTwoRunTwiceThroughTheirRefiners) {
+  Json cell = this->cell();
+  Json walk = resolved_method("refiner", "affinity");
+  walk["name"] = "walk";
+  walk["train"] = {{"epochs", 2}};
+  walk["labels"] = {{"rule", "two_powers"}, {"alpha_low", 4.0}, {"alpha_high", 32.0}, {"refiners", Json::array({refiner(2)})}, {"background_wins", true}};
+  cell["refiners"].push_back(walk);
+  cell["score"]["targets"] = {"walk"};
+  const Plan plan = this->plan({cell});
+  EXPECT_EQ(count(plan, "agree"), 1u);
+  const auto fit = std::ranges::find_if(plan.stages, [](const auto& s) {
+    return s.spec.type == protocol::StageType::fit && s.spec.operation == "refiner";
+  });
+  ASSERT_NE(fit, plan.stages.end());
+  EXPECT_TRUE(fit->spec.settings.at("labels").empty());
+  ASSERT_EQ(fit->spec.inputs.at(1).name, "labels");
+  const PlannedStage& agree = plan.stages[fit->inputs[1]];
+  EXPECT_EQ(agree.spec.operation, "agree");
+  EXPECT_TRUE(agree.spec.settings.at("background_wins").get<bool>());
+  std::map<std::string, double> alphas;
+  for (std::size_t i = 0; i < agree.inputs.size(); ++i) {
+    const PlannedStage& label = plan.stages[agree.inputs[i]];
+    EXPECT_EQ(label.spec.settings.at("rule"), "argmax");
+    alphas[agree.spec.inputs[i].name] = plan.stages[label.inputs.at(0)].spec.settings.at("background").at("alpha");
+  }
+  EXPECT_EQ(alphas, (std::map<std::string, double>{{"strong", 4.0}, {"weak", 32.0}}));
+}
+
+// A rule that opens saliency has its content in the key, as a method that is shown it.
+TEST_F(PlanTest, SaliencyOfARuleIsInTheKey) {
+  Json cell = this->cell();
+  cell["pseudo_label"] = {{"keep", "none"}, {"background", {{"rule", "saliency"}, {"side", "saliency"}}}};
+  cell["score"]["targets"] = {"pseudo_labels"};
+  Json entry = refiner(1);
+  entry["background"] = nullptr;
+  cell["refiners"].push_back(entry);
+  const Plan plan = this->plan({cell});
+  const auto label = std::ranges::find_if(plan.stages, [](const auto& s) { return s.spec.operation == "label"; });
+  ASSERT_NE(label, plan.stages.end());
+  EXPECT_TRUE(label->record.key_parts.at("images").contains("side:saliency"));
+  cell["refiners"][0]["background"] = {{"rule", "saliency"}, {"side", "saliency"}};
+  cell["pseudo_label"]["background"] = {{"rule", "argmax"}};
+  const Plan with_plane = this->plan({cell});
+  const auto refine = std::ranges::find_if(with_plane.stages, [](const auto& s) { return s.spec.operation == "refine"; });
+  ASSERT_NE(refine, with_plane.stages.end());
+  EXPECT_TRUE(refine->record.key_parts.at("images").contains("side:saliency"));
 }
 
 TEST_F(PlanTest, InputsComeBeforeTheirReaders) {

@@ -347,6 +347,73 @@ TEST_F(ResolveTest, GroupsAndTermsAreTyped) {
                     HasSubstr("`seed_generator.train.terms` has the wrong type")));
 }
 
+TEST_F(ResolveTest, LabelRulesMayUseSaliencyAndLeavePixelsInDoubt) {
+  const Json rule = only_cell("[pseudo_label]\nbackground = { rule = \"saliency\", floor = 0.3, conflict_count = 3 }\n")
+                        .at("pseudo_label")
+                        .at("background");
+  EXPECT_EQ(rule.dump(), R"({"rule":"saliency","side":"saliency","salient":50.0,"soft":false,"floor":0.3,)"
+                         R"("doubt_salient":true,"conflict_count":3})");
+  const Json threshold = only_cell("[pseudo_label]\nbackground = { rule = \"threshold\", value = 0.3 }\n");
+  EXPECT_EQ(threshold.at("pseudo_label").at("background").dump(), R"({"rule":"threshold","value":0.3})");
+  const Json plane = only_cell("[[refiner]]\nmethod = \"toy.crf\"\nbackground = { rule = \"saliency\", soft = true }\n");
+  EXPECT_EQ(plane.at("refiners").at(0).at("background").at("floor"), 0.0);
+}
+
+// Two label maps pass the refiners before they are compared: as labels, or as maps with the background of each run.
+TEST_F(ResolveTest, RulesOfTwoTakeRefiners) {
+  const Json rule = only_cell(R"([pseudo_label]
+background = { rule = "two_powers", alpha_low = 4, alpha_high = 32, refiners = [{ method = "toy.crf" }], background_wins = true }
+)")
+                        .at("pseudo_label")
+                        .at("background");
+  EXPECT_EQ(rule.at("alpha_low"), 4.0);
+  EXPECT_EQ(rule.at("refiners").at(0).at("name"), "crf");
+  EXPECT_EQ(rule.at("background_wins"), true);
+  const Json walk = only_cell("[[refiner]]\nmethod = \"toy.walk\"\nlabels.refiners = [{ method = \"toy.relabel\" }]\n");
+  const Json& labels = walk.at("refiners").at(0).at("labels");
+  EXPECT_EQ(labels.at("high"), 0.3) << "of the method's own";
+  EXPECT_EQ(labels.at("refiners").at(0).at("name"), "relabel");
+  EXPECT_EQ(labels.at("background_wins"), false);
+}
+
+TEST_F(ResolveTest, RulesOfTwoThatDoNotFitAreFound) {
+  const auto errors = [&](const std::string& rule) { return errors_of("[pseudo_label]\nbackground = { " + rule + " }\n"); };
+  const std::string two = "rule = \"two_thresholds\", high = 0.3, low = 0.05, ";
+  EXPECT_THAT(errors(two + "refiners = [{ method = \"toy.walk\" }]"),
+              AllOf(HasSubstr("`toy.walk` takes maps without a background plane"),
+                    HasSubstr("a trained refiner on labels of two runs is not available")));
+  EXPECT_THAT(errors(two + "background_wins = true"), HasSubstr("has no `refiners` for its two runs"));
+  EXPECT_THAT(errors(two + "refiners = []"), HasSubstr("has no `refiners` for its two runs"));
+  EXPECT_THAT(errors("rule = \"threshold\", value = 0.3, refiners = [{ method = \"toy.crf\" }]"),
+              HasSubstr("only a rule of two runs takes `refiners`"));
+  EXPECT_THAT(errors("rule = \"two_powers\", alpha_low = 32, alpha_high = 4"), HasSubstr("`alpha_low` is above `alpha_high`"));
+}
+
+TEST_F(ResolveTest, LabelRulesThatDoNotFitAreFound) {
+  const auto errors = [&](const std::string& rule) { return errors_of("[pseudo_label]\nbackground = { " + rule + " }\n"); };
+  EXPECT_THAT(errors("rule = \"saliency\", side = \"salience\""), HasSubstr("nearest: `saliency`"));
+  EXPECT_THAT(errors("rule = \"saliency\", salient = 300"), HasSubstr("`pseudo_label.background.salient` is not legal"));
+  EXPECT_THAT(errors("rule = \"threshold\", value = 0.3, floor = 0.2"), HasSubstr("unknown: `pseudo_label.background.floor`"));
+  EXPECT_THAT(errors("rule = \"threshold\", value = 0.3, doubtful = \"void\""), HasSubstr("`ignore`, `undecided`"));
+  EXPECT_THAT(errors_of("[[refiner]]\nmethod = \"toy.crf\"\nbackground = { rule = \"saliency\", floor = 0.2 }\n"),
+              HasSubstr("unknown: `refiner.background.floor`"));
+}
+
+// The plane of a refiner that is switched off takes the place of `argmax`; what else the rule says stays.
+TEST_F(ResolveTest, APlaneThatIsLeftKeepsTheRestOfTheRule) {
+  const Json rule = only_cell(R"(
+[[refiner]]
+method = "toy.crf"
+enabled = false
+background = { rule = "power", alpha = 4 }
+[pseudo_label]
+background = { rule = "argmax", ignore_below = 0.5 }
+)")
+                        .at("pseudo_label")
+                        .at("background");
+  EXPECT_EQ(rule.dump(), R"({"rule":"power","alpha":4.0,"ignore_below":0.5})");
+}
+
 TEST_F(ResolveTest, ViewsLieInTheTrainTable) {
   const Json train = only_cell(R"(train.base = ["flip", "crop:32"]
 train.augment = ["color_jitter:0.4:0.4:0.2:0.1:0.8"]
@@ -378,7 +445,6 @@ TEST_F(ResolveTest, WhatComesLaterSaysSo) {
   for (const char* text :
        {"[rounds]\ncount = 3\n", "[[source]]\nname = \"irn_cam\"\n", "weights = \"@node\"\n",
         "train = { validate = \"select\" }\n", "[[refiner]]\nmethod = \"pamr\"\ninputs = [\"main\", \"other\"]\n",
-        "[[refiner]]\nmethod = \"toy.walk\"\nlabels = { rule = \"argmax\", refiners = [] }\n",
         "[[refiner]]\nmethod = \"pamr\"\nbackground = { rule = \"threshold\", choose = { on = \"select\" } }\n"}) {
     EXPECT_THAT(errors_of(text), HasSubstr("not available in this version")) << text;
   }

@@ -76,6 +76,8 @@ MethodManifest affinity() {
   return method;
 }
 
+MethodManifest relabel() { return refiner("toy.relabel", {"labels", "any", "any"}, {"labels", "present", "any"}); }
+
 // Trained on two views; only `twin` brings the second along.
 MethodManifest two_views(std::string id, bool brings_it) {
   MethodManifest method = refiner(std::move(id), {"scores", "absent", "any"}, {"scores", "same", "same"});
@@ -151,7 +153,7 @@ PluginManifest toy_manifest() {
   plugin.name = "toy";
   plugin.version = "1.0.0";
   plugin.vendor = "toy";
-  plugin.methods = {crf(), walk(), affinity(), two_views("toy.twin", true), two_views("toy.lone", false),
+  plugin.methods = {crf(), walk(), affinity(), relabel(), two_views("toy.twin", true), two_views("toy.lone", false),
                     watershed(), adapter(), transformer()};
   return plugin;
 }

@@ -1,5 +1,6 @@
 #include "weights/npy.hpp"
 
+#include <filesystem>
 #include <string>
 
 #include <ATen/ATen.h>
@@ -50,6 +51,19 @@ TEST(Npy, ReadsNumbersInBothOrders) {
   EXPECT_THAT(read_npy(folder.write("b.npy", npy("'|b1'", "False", "(3,)", std::string("\0\1\2", 3)))),
               equals_tensor(at::tensor({0, 1, 1}, at::kByte).ne(0)));
   EXPECT_THAT(read_npy(folder.write("e.npy", npy("'<i8'", "False", "(0, 4)", ""))), has_shape({0, 4}));
+}
+
+TEST(Npy, ReadsWhatItWrote) {
+  const TempFolder folder;
+  const at::Tensor values = at::arange(12, at::kFloat).view({3, 4});
+  for (const at::Tensor& written : {values, values.t(), values.select(0, 1), values.sum(), values.to(at::kByte),
+                                    values.to(at::kLong), values.gt(3), at::zeros({0, 4})}) {
+    write_npy(folder / "array.npy", written);
+    EXPECT_THAT(read_npy(folder / "array.npy"), equals_tensor(written.contiguous()));
+    EXPECT_EQ((std::filesystem::file_size(folder / "array.npy") - written.nbytes()) % 64, 0U) << "as NumPy aligns it";
+  }
+  EXPECT_THROW(write_npy(folder / "none/array.npy", values), UserError);
+  EXPECT_THROW(write_npy(folder / "array.npy", values.to(at::kBFloat16)), ContractError);
 }
 
 TEST(Npy, RefusesWhatItDoesNotRead) {

@@ -18,7 +18,7 @@ namespace seedbed::dataset {
 using Json = nlohmann::ordered_json;
 
 /// What of an image can be opened; each kind is counted in the ledger under this name.
-enum class Content { image, image_labels, mask, side };
+enum class Content { image, image_labels, mask, side, instances };
 
 /// What the files of a side input hold.
 enum class SideKind {
@@ -44,6 +44,7 @@ struct ImageEntry {
   std::string id;
   std::filesystem::path image;
   std::filesystem::path mask;                             ///< "" where there is none
+  std::filesystem::path instances;                        ///< the same: which object each pixel shows
   std::map<std::string, std::filesystem::path> side;      ///< by side input name
   std::optional<std::vector<std::int64_t>> image_labels;  ///< labels 1..C, sorted; nullopt: taken from the mask
   std::int64_t index = 0;                                 ///< procedural data sets: which scene

@@ -25,6 +25,8 @@ void FileDataset::add_entry(const std::string& image_id) {
   entry->second.id = image_id;
   entry->second.image = parts_.image_path(image_id);
   if (!parts_.mask_folder.empty()) entry->second.mask = parts_.mask_folder / (image_id + parts_.mask_suffix);
+  if (!parts_.instance_folder.empty())
+    entry->second.instances = parts_.instance_folder / (image_id + parts_.mask_suffix);
   for (const auto& [name, side] : parts_.side) entry->second.side[name] = side.folder / (image_id + side.suffix);
   if (!parts_.labels) return;
   if (const auto labels = parts_.labels->find(image_id); labels != parts_.labels->end())
@@ -59,6 +61,10 @@ std::string FileDataset::digest_of(const ImageEntry& entry, Content content, std
       throw UserError("dataset.side", "The data set has no such side input: `" + std::string(side) + "`.",
                       "Declare its folder under `side`.");
     }
+    case Content::instances:
+      if (!entry.instances.empty()) return digests_.of(entry.instances);
+      throw UserError("dataset.instances", "An image has no map of its objects: `" + entry.id + "`.",
+                      "Name their folder with the key `instances`.");
     case Content::image_labels:
       if (entry.image_labels) {
         std::string labels = "labels";

@@ -32,6 +32,7 @@ struct FileDatasetParts {
   std::function<std::filesystem::path(const std::string& image_id)> image_path;
   std::filesystem::path mask_folder;  ///< "" = none
   std::string mask_suffix;
+  std::filesystem::path instance_folder;  ///< "" = none; files have the masks' suffix
   std::map<std::string, SideFolder> side;
   std::optional<ImageLabels> labels;  ///< nullopt: taken from masks
 };

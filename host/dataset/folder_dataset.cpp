@@ -39,6 +39,7 @@ FolderTable read_table(const Json& table, TableReader& reader, FileDatasetParts&
   folder.images = folder.root / reader.text("images", "images");
   parts.mask_folder = folder.root / reader.text("masks", "masks");
   parts.mask_suffix = reader.text("mask_suffix", ".png");
+  parts.instance_folder = folder.root / reader.text("instances", "instances");
   folder.lists = folder.root / reader.text("lists", "lists");
   folder.labels = read_labels(reader, table);
   folder.classes = reader.text("classes", "");
@@ -98,8 +99,8 @@ void read_label_sources(const FolderTable& folder, FileDatasetParts& parts) {
 }  // namespace
 
 const std::vector<std::string>& folder_keys() {
-  static const std::vector<std::string> keys{"kind",   "root",    "images",      "masks", "mask_suffix", "lists",
-                                             "labels", "classes", "class_names", "side",  "roles"};
+  static const std::vector<std::string> keys{"kind",  "root",   "images",  "masks",       "mask_suffix", "instances",
+                                             "lists", "labels", "classes", "class_names", "side",        "roles"};
   return keys;
 }
 

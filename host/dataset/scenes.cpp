@@ -195,6 +195,7 @@ void label_scene(const Layout& layout, const SceneSettings& settings, Scene& sce
       const bool is_void = owner != 0 && on_border(layout, settings, y, x);
       const std::int64_t label = owner == 0 ? 0 : layout.placed[owner - 1U].label;
       scene.mask_hw.push_back(is_void ? 255 : static_cast<std::uint8_t>(label));
+      scene.instances_hw.push_back(is_void ? 255 : owner);
       if (label != 0 && !is_void) present.insert(label);
     }
   scene.image_labels.assign(present.begin(), present.end());
@@ -205,7 +206,7 @@ void label_scene(const Layout& layout, const SceneSettings& settings, Scene& sce
 Scene render_scene(const SceneSettings& settings, std::int64_t index) {
   RandomStream random("scenes/" + std::to_string(settings.world_seed) + "/" + std::to_string(index));
   const Layout layout = lay_out(settings, random);
-  Scene scene{settings.height_px, settings.width_px, paint_scene(layout, settings, random), {}, {}, {}};
+  Scene scene{settings.height_px, settings.width_px, paint_scene(layout, settings, random), {}, {}, {}, {}};
   label_scene(layout, settings, scene);
   return scene;
 }

@@ -27,6 +27,7 @@ struct Scene {
   std::vector<std::uint8_t> image_hwc;     ///< height * width * 3, RGB
   std::vector<std::uint8_t> mask_hw;       ///< height * width, labels 0..C, 255 on the outermost pixels of objects
   std::vector<std::uint8_t> saliency_hw;   ///< height * width, 0 or 255: any object
+  std::vector<std::uint8_t> instances_hw;  ///< height * width, 0, one number an object, 255 as in the mask
   std::vector<std::int64_t> image_labels;  ///< sorted classes with at least one visible pixel
 };
 

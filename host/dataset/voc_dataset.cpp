@@ -34,6 +34,7 @@ VocTable read_table(const Json& table, TableReader& reader, FileDatasetParts& pa
   voc.image_suffix = reader.text("image_suffix", ".jpg");
   parts.mask_folder = voc.root / reader.text("masks", "SegmentationClass");
   parts.mask_suffix = reader.text("mask_suffix", ".png");
+  parts.instance_folder = voc.root / reader.text("instances", "SegmentationObject");
   voc.lists = voc.root / reader.text("lists", "ImageSets/Segmentation");
   voc.labels = read_labels(reader, table);
   voc.label_offset = reader.whole("label_offset", 0, -1, 1);
@@ -58,9 +59,9 @@ void read_label_sources(const VocTable& voc, FileDatasetParts& parts) {
 }  // namespace
 
 const std::vector<std::string>& voc_keys() {
-  static const std::vector<std::string> keys{"kind",        "root",  "images", "image_suffix", "masks",
-                                             "mask_suffix", "lists", "labels", "label_offset", "classes",
-                                             "protocol",    "names", "side",   "roles"};
+  static const std::vector<std::string> keys{"kind",        "root",      "images", "image_suffix", "masks",
+                                             "mask_suffix", "instances", "lists",  "labels",       "label_offset",
+                                             "classes",     "protocol",  "names",  "side",         "roles"};
   return keys;
 }
 

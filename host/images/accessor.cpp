@@ -20,6 +20,8 @@ std::string kind_of(Content content, std::string_view side) {
       return "image_labels";
     case Content::mask:
       return "masks";
+    case Content::instances:
+      return "instances";
     case Content::side:
       break;
   }
@@ -41,6 +43,12 @@ at::Tensor LabelledImages::mask(std::string_view image_id) {
   check(Content::mask, {});
   count({Content::mask, {}, std::string(image_id)});
   return content_->mask(image_id);
+}
+
+at::Tensor LabelledImages::instances(std::string_view image_id) {
+  check(Content::instances, {});
+  count({Content::instances, {}, std::string(image_id)});
+  return content_->instances(image_id);
 }
 
 std::vector<std::int64_t> LabelledImages::image_labels(std::string_view image_id) {

@@ -41,6 +41,7 @@ class LabelledImages {
   at::Tensor image(std::string_view image_id);                        ///< [H,W,3] uint8 RGB
   at::Tensor mask(std::string_view image_id);                         ///< [H,W] uint8: 0..C, 255
   std::vector<std::int64_t> image_labels(std::string_view image_id);  ///< sorted, 1..C
+  at::Tensor instances(std::string_view image_id);                    ///< [H,W] uint8: 0, one number an object, 255
   at::Tensor side(std::string_view name, std::string_view image_id);  ///< [H,W] uint8
 
   /// [C] bool of image_labels.

@@ -23,6 +23,8 @@ class DatasetCheck {
     const bool has_mask = !entry.mask.empty() && std::filesystem::exists(entry.mask, error);
     if (has_mask || mask_required)
       compare(tried([&] { return decode_mask(entry.mask, dataset_.classes()); }), image, entry.mask);
+    if (!entry.instances.empty() && std::filesystem::exists(entry.instances, error))
+      compare(tried([&] { return decode_mask_values(entry.instances); }), image, entry.instances);
     for (const auto& [name, file] : entry.side) compare(tried([&] { return decode_side(name, file); }), image, file);
   }
 

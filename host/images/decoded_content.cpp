@@ -58,6 +58,19 @@ at::Tensor DecodedContent::mask(std::string_view image_id) {
   });
 }
 
+at::Tensor DecodedContent::instances(std::string_view image_id) {
+  if (dataset_->kind() == "scenes") return render("instances", image_id);
+  return kept(key_of("instances", image_id), [&] {
+    const dataset::ImageEntry& entry = dataset_->entry(image_id);
+    if (entry.instances.empty())
+      throw UserError("dataset.instances", "An image has no map of its objects: `" + entry.id + "`.",
+                      "Name their folder with `instances`.");
+    at::Tensor instances = decode_mask_values(entry.instances);
+    check_size(instances, read_image_size(entry.image), entry.instances);
+    return instances;
+  });
+}
+
 at::Tensor DecodedContent::side(std::string_view name, std::string_view image_id) {
   if (dataset_->kind() == "scenes" && name == "saliency") return render("saliency", image_id);
   return kept(key_of("side:" + std::string(name), image_id), [&] {
@@ -95,6 +108,7 @@ at::Tensor DecodedContent::render(std::string_view what, std::string_view image_
     const std::pair<std::string_view, at::Tensor> drawn[] = {
         {"image", tensor_of(scene.image_hwc, {height, width, 3})},
         {"mask", tensor_of(scene.mask_hw, {height, width})},
+        {"instances", tensor_of(scene.instances_hw, {height, width})},
         {"saliency", tensor_of(scene.saliency_hw, {height, width})}};
     at::Tensor wanted;
     for (const auto& [name, tensor] : drawn) {

@@ -519,6 +519,13 @@ void CellPlanner::score_target(const std::string& target, const std::string& rol
     score.inputs.emplace_back("maps", seeds(role).stage);
     return add_score(std::move(score), "score:image_labels@" + role);
   }
+  if (target == "instances") {
+    Draft score = draft(StageType::score, "instances", "instances", role);
+    score.contents = {"mask", "instances"};
+    score.settings = {{"target", target}};
+    score.inputs.emplace_back("maps", seeds(role).stage);
+    return add_score(std::move(score), "score:instances@" + role);
+  }
   score_maps(target, target, role);
 }
 

@@ -69,7 +69,8 @@ constexpr std::array<Operation, 12> kOperations{{{StageType::fit, "seed_generato
                                                  {StageType::choose, "threshold", 1},
                                                  {StageType::score, "sweep", 1},
                                                  {StageType::score, "labels", 1},
-                                                 {StageType::score, "classification", 1}}};
+                                                 {StageType::score, "classification", 1},
+                                                 {StageType::score, "instances", 1}}};
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -19,6 +20,7 @@ struct ImageProduct {
   std::optional<ScoreMaps> maps;
   std::optional<LabelMaps> labels;
   at::Tensor logits_c;         ///< [C] image-level scores; undefined where the method has none
+  std::optional<std::vector<Instance>> instances;  ///< beside maps, of methods that find objects
   NamedTensors side;           ///< side artefacts, leading dimension 1; never written
 };
 

@@ -15,7 +15,8 @@ const std::map<std::string, Maker> kMakers{{"map.seeds", make_seeds},
                                            {"choose.threshold", make_choose},
                                            {"score.sweep", make_score_sweep},
                                            {"score.labels", make_score_labels},
-                                           {"score.classification", make_score_classification}};
+                                           {"score.classification", make_score_classification},
+                                           {"score.instances", make_score_instances}};
 
 const ImageProduct& input(const InputProducts& inputs, std::string_view name) {
   const auto found = inputs.find(name);

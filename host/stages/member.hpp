@@ -47,5 +47,6 @@ std::unique_ptr<Member> make_choose(const StageContext& context);
 std::unique_ptr<Member> make_score_sweep(const StageContext& context);
 std::unique_ptr<Member> make_score_labels(const StageContext& context);
 std::unique_ptr<Member> make_score_classification(const StageContext& context);
+std::unique_ptr<Member> make_score_instances(const StageContext& context);
 
 }  // namespace seedbed::stages

@@ -37,6 +37,47 @@ Json description_of(const ImageProduct& product) {
   return description;
 }
 
+constexpr std::int64_t kBits = 8;
+
+at::Tensor bit_values() { return at::pow(2, at::arange(kBits - 1, -1, -1)).to(at::kByte); }
+
+// [Q,H,W] bool -> [Q,H,ceil(W/8)] uint8, the leftmost column in the highest bit.
+at::Tensor packed(const at::Tensor& masks_qhw) {
+  const std::int64_t columns = (masks_qhw.size(2) + kBits - 1) / kBits;
+  const at::Tensor padded = at::constant_pad_nd(masks_qhw.to(at::kByte), {0, columns * kBits - masks_qhw.size(2)})
+                                .unflatten(2, {columns, kBits});
+  return (padded * bit_values()).sum(3, /*keepdim=*/false, at::kByte);
+}
+
+at::Tensor unpacked(const at::Tensor& packed_qhb, std::int64_t width) {
+  return packed_qhb.unsqueeze(3).bitwise_and(bit_values()).ne(0).flatten(2).narrow(2, 0, width);
+}
+
+NamedTensors tensors_of(const std::vector<Instance>& instances, std::int64_t height, std::int64_t width) {
+  const auto count = static_cast<std::int64_t>(instances.size());
+  at::Tensor masks = at::empty({count, height, width}, at::kBool), classes = at::empty({count}, at::kLong),
+             scores = at::empty({count}, at::kDouble);
+  for (std::int64_t q = 0; q < count; ++q) {
+    const Instance& instance = instances[static_cast<std::size_t>(q)];
+    masks[q].copy_(instance.mask_hw);
+    classes[q] = instance.class_id;
+    scores[q] = instance.score;
+  }
+  return {{"instances", packed(masks)}, {"instance_classes", classes}, {"instance_scores", scores}};
+}
+
+std::vector<Instance> instances_from(const weights::SafetensorsFile& file, const std::string& image_id,
+                                     std::int64_t width) {
+  const at::Tensor masks = unpacked(file.tensor(image_id + "/instances"), width),
+                   classes = file.tensor(image_id + "/instance_classes"),
+                   scores = file.tensor(image_id + "/instance_scores");
+  std::vector<Instance> instances;
+  for (std::int64_t q = 0; q < masks.size(0); ++q) {
+    instances.push_back({masks[q], classes[q].item<std::int64_t>(), scores[q].item<double>()});
+  }
+  return instances;
+}
+
 ScoreMaps maps_from(const at::Tensor& scores_phw, const Json& description, const std::string& value) {
   ScoreMaps maps;
   maps.scores_nphw = scores_phw.unsqueeze(0);
@@ -65,6 +106,11 @@ void ProductWriter::add(const std::string& image_id, const ImageProduct& product
     value_ = product.maps->value == ValueKind::probability ? "probability" : "evidence";
     keep(image_id, product.maps->scores_nphw[0]);
     if (product.logits_c.defined()) keep(image_id + "/logits", product.logits_c);
+    if (product.instances) {
+      for (const auto& [name, tensor] : tensors_of(*product.instances, product.height_px, product.width_px)) {
+        keep(image_id + "/" + name, tensor);
+      }
+    }
   } else {
     kind_ = "labels";
     keep(image_id, product.labels->labels_nhw[0]);
@@ -144,6 +190,9 @@ ImageProduct ProductReader::read(std::string_view image_id) const {
   if (place.kind == "maps") {
     product.maps = maps_from(place.file->tensor(name), place.description, place.value);
     if (place.file->contains(name + "/logits")) product.logits_c = place.file->tensor(name + "/logits");
+    if (place.file->contains(name + "/instances")) {
+      product.instances = instances_from(*place.file, name, product.width_px);
+    }
   } else {
     product.labels.emplace();
     product.labels->labels_nhw = place.file->tensor(name).unsqueeze(0);

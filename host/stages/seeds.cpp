@@ -25,6 +25,20 @@ ImageLabels image_labels_from(const std::string& name) {
   throw ContractError("study", "`localise.labels` is a declared choice", "`given`, `predicted` or `none`", "`" + name + "`");
 }
 
+std::vector<Instance> on_cpu(std::vector<Instance> instances) {
+  for (Instance& instance : instances) instance.mask_hw = instance.mask_hw.to(at::kCPU);
+  return instances;
+}
+
+/// What the views of an image gave: the maps, and what the generator adds to them.
+using Evidence = std::vector<std::vector<kernels::ViewMaps>>;
+
+void add_view(Evidence& evidence, const SeedResult& result, std::int64_t i, const View& view) {
+  evidence.resize(1 + result.added_nchw.size());
+  evidence[0].push_back({result.maps.scores_nphw[i], view});
+  for (std::size_t k = 0; k < result.added_nchw.size(); ++k) evidence[k + 1].push_back({result.added_nchw[k][i], view});
+}
+
 /// Runs a seed generator over the views of each image and fuses what it finds.
 class SeedsMember : public Member {
  public:
@@ -58,7 +72,7 @@ class SeedsMember : public Member {
   SeedResult generate(const at::Tensor& image_hwc, const std::string& image_id, std::size_t scale,
                       const at::Tensor& present_c, NetworkInput& input);
   at::Tensor present_of(const at::Tensor& image_hwc, const std::string& image_id);
-  ScoreMaps fused(const std::vector<kernels::ViewMaps>& views, const ScoreMaps& raw, const at::Tensor& present_c) const;
+  ScoreMaps fused(const Evidence& evidence, const ScoreMaps& raw, const at::Tensor& present_c) const;
 
   StageContext context_;
   GeneratorModel model_;
@@ -114,11 +128,12 @@ at::Tensor SeedsMember::present_of(const at::Tensor& image_hwc, const std::strin
   return at::logical_or(scores.sigmoid().gt(kPredictedProbability), scores.eq(scores.max()));
 }
 
-ScoreMaps SeedsMember::fused(const std::vector<kernels::ViewMaps>& views, const ScoreMaps& raw,
-                             const at::Tensor& present_c) const {
-  const View& view = views.front().view;
+ScoreMaps SeedsMember::fused(const Evidence& evidence, const ScoreMaps& raw, const at::Tensor& present_c) const {
+  const View& view = evidence.front().front().view;
+  std::vector<at::Tensor> parts;
+  for (const auto& views : evidence) parts.push_back(kernels::fuse_views(views, fusion_, present_c));
   ScoreMaps maps;
-  maps.scores_nphw = kernels::fuse_views(views, fusion_, present_c).to(at::kCPU).unsqueeze(0);
+  maps.scores_nphw = kernels::join_fused(parts, fusion_).to(at::kCPU).unsqueeze(0);
   maps.planes = raw.planes;
   maps.value = ValueKind::evidence;
   maps.covered = {{0, 0, static_cast<double>(view.image_height_px), static_cast<double>(view.image_width_px)}};
@@ -138,21 +153,22 @@ ImageProduct SeedsMember::process(const std::string& image_id, const InputProduc
   ImageProduct product;
   product.height_px = image.size(0);
   product.width_px = image.size(1);
-  std::vector<kernels::ViewMaps> views;
+  Evidence evidence;
   std::vector<at::Tensor> logits;
   ScoreMaps raw;
   for (std::size_t scale = 0; scale < pyramid_.scales.size(); ++scale) {
     NetworkInput input;
     SeedResult result = generate(image, image_id, scale, present, input);
     for (std::size_t i = 0; i < input.views.size(); ++i) {
-      views.push_back({result.maps.scores_nphw[static_cast<std::int64_t>(i)], input.views[i]});
+      add_view(evidence, result, static_cast<std::int64_t>(i), input.views[i]);
     }
     if (result.logits_nc.defined()) logits.push_back(result.logits_nc);
-    // Side artefacts are those of the first view: the image unmirrored, at the first scale.
+    // Side artefacts and instances are those of the first view: the image unmirrored, at the first scale.
     for (const auto& [name, tensor] : result.side_artefacts) product.side[name] = tensor.slice(0, 0, 1);
+    if (scale == 0 && !result.instances.empty()) product.instances = on_cpu(std::move(result.instances.front()));
     raw = std::move(result.maps);
   }
-  product.maps = fused(views, raw, present);
+  product.maps = fused(evidence, raw, present);
   if (!logits.empty()) product.logits_c = at::cat(logits).mean(0).to(at::kCPU);
   return product;
 }

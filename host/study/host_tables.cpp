@@ -155,8 +155,8 @@ HostTable score_table() {
           "[score]",
           "What is measured, on which images.",
           {texts("targets", {},
-                 "Of `seeds`, `pseudo_labels`, `predictions`, `image_labels` and names of refiners; "
-                 "without it, all but `image_labels` that the study makes."),
+                 "Of `seeds`, `pseudo_labels`, `predictions`, `image_labels`, `instances` and names of refiners; "
+                 "without it, all but `image_labels` and `instances` that the study makes."),
            texts("roles", {}, "Roles with masks; without it, those of `measure` and `test` that there are."),
            choice("void", "background", {"background", "error", "exclude"},
                   "What a pixel counts as that a method left undecided.")},

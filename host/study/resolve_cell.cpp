@@ -82,6 +82,7 @@ void CellReading::read_generator() {
   TableReader reader(*table->table(), table->place, "seed_generator", context_.findings);
   generator_ = context_.methods.read(reader, MethodKind::seed_generator);
   if (!generator_) return;
+  scorable_.instances = generator_->has_trait("instances");
   Json json = generator_->json;
   const Node* train = reader.table("train");
   if (generator_->is_fitted()) {

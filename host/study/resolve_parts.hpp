@@ -24,6 +24,7 @@ struct CellContext {
 /// What a cell makes that can be scored.
 struct Scorable {
   bool seeds = false;
+  bool instances = false;
   bool pseudo_labels = false;
   bool predictions = false;
   bool segmenter_is_named = false;          ///< the study has one, even if this cell leaves it out

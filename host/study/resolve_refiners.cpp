@@ -12,8 +12,9 @@ namespace seedbed::study {
 namespace {
 
 // Names that nodes and targets have already.
-constexpr std::array<std::string_view, 8> kTakenNames{"seeds",       "seed_labels", "seed_generator", "pseudo_labels",
-                                                      "predictions", "segmenter",   "main",           "image_labels"};
+constexpr std::array<std::string_view, 9> kTakenNames{"seeds",         "seed_labels",  "seed_generator",
+                                                      "pseudo_labels", "predictions",  "segmenter",
+                                                      "main",          "image_labels", "instances"};
 
 bool is_name(std::string_view text) {
   return !text.empty() &&

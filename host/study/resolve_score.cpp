@@ -67,6 +67,7 @@ class ScoreReading {
 
 bool ScoreReading::is_made(const std::string& target) const {
   if (target == "seeds" || target == "image_labels") return scorable_.seeds;
+  if (target == "instances") return scorable_.instances;
   if (target == "pseudo_labels") return scorable_.pseudo_labels;
   if (target == "predictions") return scorable_.predictions;
   return contains(scorable_.refiners, target);
@@ -79,7 +80,7 @@ bool ScoreReading::may_be_named(const std::string& target) const {
 }
 
 Texts ScoreReading::read_targets() {
-  Texts known{"seeds", "pseudo_labels", "predictions", "image_labels"};
+  Texts known{"seeds", "pseudo_labels", "predictions", "image_labels", "instances"};
   known.insert(known.end(), scorable_.named_refiners.begin(), scorable_.named_refiners.end());
   if (!table_ || !table_->has("targets")) {
     Texts all{"seeds"};
@@ -99,8 +100,8 @@ Texts ScoreReading::read_targets() {
       findings_.add(place, "there is no such target: `" + named[i] + "`", hint_for(named[i], known));
     } else if (!may_be_named(named[i])) {
       findings_.add(place, "nothing makes what this target names: `" + named[i] + "`",
-                    "`seeds` and `image_labels` need [seed_generator], `pseudo_labels` [pseudo_label], `predictions` "
-                    "[segmenter]");
+                    "`seeds` and `image_labels` need [seed_generator], `instances` one that finds objects, "
+                    "`pseudo_labels` [pseudo_label], `predictions` [segmenter]");
     } else if (is_made(named[i]) && !contains(made, named[i])) {
       made.push_back(named[i]);
     }

@@ -11,7 +11,8 @@ endif()
 # seedbed_add_plugin(<name> SOURCES ... [TESTS ...] [LINK ...] [MANIFEST file] [OUTPUT_DIR folder]
 #                    [OPENCV] [QUICKSTART] [NO_SYMBOL_FILE])
 #
-# Makes <name>_methods (the sources as objects, which unit tests link) and the module seedbed_<name>.so. The generated
+# Makes <name>_methods (the sources as objects, which unit tests link; the door, plugin.cpp, is left out where there are
+# others, so that a test may link several) and the module seedbed_<name>.so. The generated
 # header is included as "<name>_manifest.hpp". TESTS become the test <name>_test. QUICKSTART: `./dev run` builds it.
 # NO_SYMBOL_FILE is for fixtures that must export something else than the door.
 function(seedbed_add_plugin name)
@@ -27,10 +28,18 @@ function(seedbed_add_plugin name)
   set(generated "${CMAKE_CURRENT_BINARY_DIR}/${name}")
   seedbed_embed_manifest(${name} "${arg_MANIFEST}" "${arg_SOURCES}" "${generated}")
 
+  set(others ${arg_SOURCES})
+  list(FILTER others INCLUDE REGEX "\\.cpp$")
+  list(REMOVE_ITEM others plugin.cpp)
+  set(door "")
+  if(others AND "plugin.cpp" IN_LIST arg_SOURCES)
+    set(door plugin.cpp)
+    list(REMOVE_ITEM arg_SOURCES plugin.cpp)
+  endif()
   add_library(${name}_methods OBJECT ${arg_SOURCES} "${generated}/${name}_manifest.hpp")
   target_include_directories(${name}_methods PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}" "${generated}")
   target_link_libraries(${name}_methods PUBLIC ${libraries})
-  add_library(seedbed_${name} MODULE "${generated}/${name}_manifest.cpp")
+  add_library(seedbed_${name} MODULE ${door} "${generated}/${name}_manifest.cpp")
   target_link_libraries(seedbed_${name} PRIVATE ${name}_methods)
   foreach(target IN ITEMS ${name}_methods seedbed_${name})
     target_compile_features(${target} PRIVATE cxx_std_20)
@@ -43,6 +52,10 @@ function(seedbed_add_plugin name)
   endforeach()
   if(COMMAND seedbed_use_torch_pch)
     seedbed_use_torch_pch(${name}_methods)
+    # The manifest sees no tensors; the macro that a module is compiled with would keep the header from serving the door.
+    set_source_files_properties("${generated}/${name}_manifest.cpp" PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+    set_target_properties(seedbed_${name} PROPERTIES DEFINE_SYMBOL "")
+    seedbed_use_torch_pch(seedbed_${name})
   endif()
   seedbed_link_door(seedbed_${name} "${arg_NO_SYMBOL_FILE}")
   if(NOT arg_OUTPUT_DIR)

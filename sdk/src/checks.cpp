@@ -157,11 +157,12 @@ void check_instances(const Examiner& examiner, const SeedResult& result, const S
   const std::int64_t n = request.images_nchw.size(0);
   examiner.require(static_cast<std::int64_t>(result.instances.size()) == n, "instances are one list an image", shown(n),
                    shown(result.instances.size()));
-  for (const auto& list : result.instances) {
-    for (const Instance& instance : list) {
+  for (std::size_t i = 0; i < result.instances.size(); ++i) {
+    const View& view = request.views.at(i);
+    for (const Instance& instance : result.instances[i]) {
       examiner.require_defined(instance.mask_hw, "an instance's mask");
       examiner.require_type(instance.mask_hw, "an instance's mask", at::kBool);
-      examiner.require_shape(instance.mask_hw, "an instance's mask", {-1, -1});
+      examiner.require_shape(instance.mask_hw, "an instance's mask", {view.image_height_px, view.image_width_px});
       examiner.require(instance.class_id >= 1 && instance.class_id <= num_classes, "an instance names a class",
                        "1 .. " + shown(num_classes), shown(instance.class_id));
       examiner.require(std::isfinite(instance.score), "an instance's score is finite", "a finite number",
@@ -258,6 +259,11 @@ void check_seed_result(const SeedResult& result, const SeedRequest& request, std
       complete = classes[c] == static_cast<std::int64_t>(c) + 1;
     examiner.require(complete, "raw evidence has one plane for each class", "1 .. " + shown(num_classes),
                      shown(result.maps.planes));
+  }
+  for (const at::Tensor& added_nchw : result.added_nchw) {
+    examiner.require_float_tensor(added_nchw, "added_nchw", {n, result.maps.scores_nphw.size(1), -1, -1});
+    examiner.require_detached(added_nchw, "added_nchw");
+    examiner.require_device(added_nchw, "added_nchw", request.images_nchw.device());
   }
   if (result.logits_nc.defined()) {
     examiner.require_float_tensor(result.logits_nc, "logits_nc", {n, num_classes});

@@ -31,6 +31,9 @@ struct SeedRequest {
 
 struct SeedResult {
   ScoreMaps maps;                ///< raw class evidence per view, [N,C,h,w] (or class-agnostic [N,1,h,w]) float32
+  /// Further evidence of the same views, [N,C,h',w'] float32 each: fused by itself with the study's list, then added to the
+  /// fused maps, and the sum normalised again by the list's last `normalise` step (BAS adds a CAM). Always as many.
+  std::vector<at::Tensor> added_nchw;
   at::Tensor logits_nc;          ///< [N,C] image-level scores; defined where asked for and the method has any
   at::Tensor segmentation_nkhw;  ///< [N,K,h,w] own segmentation (trait `segments`); undefined elsewhere
   NamedTensors side_artefacts;   ///< exactly those asked for, leading dimension N

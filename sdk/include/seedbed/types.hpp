@@ -62,7 +62,7 @@ struct LabelMaps {
 
 /// One object found in an image.
 struct Instance {
-  at::Tensor mask_hw;  ///< [H,W] bool
+  at::Tensor mask_hw;  ///< [H,W] bool, of the image before any resizing or mirroring
   std::int64_t class_id = 0;
   double score = 0.0;
 };

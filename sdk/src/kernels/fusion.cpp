@@ -212,6 +212,19 @@ at::Tensor normalise_maps(const at::Tensor& maps_chw, std::string_view rule) {
                   "accepted: `max`, `minmax`, `minmax_released`, `max_sqrt`, `shift_max`");
 }
 
+at::Tensor join_fused(const std::vector<at::Tensor>& fused_chw, const FusionPlan& plan) {
+  if (fused_chw.size() == 1) return fused_chw.front();
+  std::string rule;
+  for (const FusionStep& step : plan.steps) {
+    if (step.operation == "normalise") rule = step.argument;
+  }
+  if (rule.empty()) {
+    throw UserError("", "several maps of one image are joined by a fusion list that does not normalise",
+                    "a `normalise` step in the list");
+  }
+  return normalise_maps(merged(fused_chw, "sum"), rule);
+}
+
 at::Tensor fuse_views(std::vector<ViewMaps> views, const FusionPlan& plan, const at::Tensor& present_c) {
   const c10::NoGradGuard no_grad;
   require_views(views);

@@ -8,11 +8,14 @@ namespace seedbed::testing {
 
 std::vector<GoldenRunner> attention_runners();
 std::vector<GoldenRunner> background_runners();
+std::vector<GoldenRunner> bas_runners();
 std::vector<GoldenRunner> classification_runners();
 std::vector<GoldenRunner> drs_runners();
 std::vector<GoldenRunner> fitting_runners();
 std::vector<GoldenRunner> fusion_runners();
 std::vector<GoldenRunner> image_pyramid_runners();
 std::vector<GoldenRunner> pixel_adaptive_runners();
+std::vector<GoldenRunner> prm_runners();
+std::vector<GoldenRunner> seam_runners();
 
 }  // namespace seedbed::testing

@@ -48,6 +48,8 @@ TEST(Scenes, HoldWhatTheyPromise) {
       const std::int64_t label = scene.mask_hw[i];
       EXPECT_EQ(scene.saliency_hw[i] == 255, label != 0);
       EXPECT_TRUE(label <= 5 || label == 255);
+      EXPECT_EQ(scene.instances_hw[i] == 0, label == 0);
+      EXPECT_EQ(scene.instances_hw[i] == 255, label == 255);
       if (label != 0 && label != 255) labels.insert(label);
     }
     EXPECT_EQ(std::vector(labels.begin(), labels.end()), scene.image_labels);
@@ -55,6 +57,20 @@ TEST(Scenes, HoldWhatTheyPromise) {
     seen.insert(labels.begin(), labels.end());
   }
   EXPECT_EQ(seen.size(), 5U);
+}
+
+TEST(Scenes, TellObjectsOfOneClassApart) {
+  const SceneSettings settings{.num_classes = 1, .max_objects = 4};
+  std::size_t most = 0;
+  for (std::int64_t index = 0; index < 20; ++index) {
+    std::set<std::uint8_t> objects;
+    for (const std::uint8_t object : render_scene(settings, index).instances_hw) {
+      if (object != 0 && object != 255) objects.insert(object);
+    }
+    EXPECT_LE(objects.size(), 4U);
+    most = std::max(most, objects.size());
+  }
+  EXPECT_GT(most, 2U);
 }
 
 TEST(Scenes, NameTheirClasses) {

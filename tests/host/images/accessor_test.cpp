@@ -44,6 +44,36 @@ TEST(LabelledImages, HandsOutEveryContentOfScenes) {
   for (std::int64_t label : images.image_labels("scene-00003")) EXPECT_TRUE(mask.eq(label).any().item<bool>());
 }
 
+TEST(LabelledImages, HandsOutMapsOfObjects) {
+  const Access access{"a test", "test", "score", {Content::instances, Content::mask}, {}};
+  const VocFolder files(2, /*with_instances=*/true);
+  LabelledImages images(std::make_shared<DecodedContent>(files.open()), access);
+  const at::Tensor objects = images.instances("b");
+  EXPECT_THAT(objects, has_shape({21, 32}));
+  EXPECT_EQ(objects[0][0].item<int>(), 3);
+  EXPECT_EQ(objects[10][20].item<int>(), 255);
+  EXPECT_EQ(images.ledger().at(0).kind, "instances");
+
+  LabelledImages drawn(scenes(), access);
+  const at::Tensor mask = drawn.mask("scene-00003");
+  EXPECT_THAT(drawn.instances("scene-00003").eq(255), equals_tensor(mask.eq(255)));
+}
+
+TEST(LabelledImages, NamesMissingAndMisfitMapsOfObjects) {
+  const VocFolder files(2, /*with_instances=*/true);
+  write_label_png(files.folder() / "SegmentationObject/a.png", at::zeros({20, 29}, at::kByte));
+  std::filesystem::remove(files.folder() / "SegmentationObject/b.png");
+  LabelledImages images(std::make_shared<DecodedContent>(files.open()),
+                        {"a test", "test", "score", {Content::instances}, {}});
+  const auto refused = [&](const char* id, const char* words) {
+    EXPECT_THAT([&] { images.instances(id); }, ::testing::ThrowsMessage<UserError>(HasSubstr(words)));
+  };
+  refused("a", "29 x 20");
+  refused("b", "SegmentationObject/b.png");
+  LabelledImages undeclared(scenes(), {"a test", "test", "score", {Content::mask}, {}});
+  EXPECT_THROW(undeclared.instances("scene-00003"), ContractError);
+}
+
 TEST(LabelledImages, CountsDistinctImagesAndOpenings) {
   LabelledImages images(scenes(), kEverything);
   images.image("scene-00001");

@@ -65,6 +65,14 @@ TEST(CheckDataset, NamesEachThing) {
                   finding("SegmentationClass/f.png", "cannot be read"), finding("Saliency/g.png", "cannot be read")));
 }
 
+TEST(CheckDataset, LooksAtMapsOfObjectsWhereThereAreAny) {
+  const VocFolder files(3, /*with_instances=*/true);
+  EXPECT_THAT(check_dataset(*files.open()), IsEmpty());
+  std::filesystem::remove(files.folder() / "SegmentationObject/a.png");
+  write_label_png(files.folder() / "SegmentationObject/b.png", at::zeros({5, 6}, at::kByte));
+  EXPECT_THAT(check_dataset(*files.open()), ElementsAre(finding("SegmentationObject/b.png", "another size")));
+}
+
 TEST(CheckDataset, TrainingImagesNeedNoMasks) {
   const VocFolder files(2);
   dataset::Json table = files.table();

@@ -13,10 +13,11 @@
 
 namespace seedbed::testing {
 
-/// A small VOC folder on disk: images "a" .. of different sizes, masks with label 1 in the upper left quarter, saliency.
+/// A small VOC folder on disk: images "a" .. of different sizes, masks with label 1 in the upper left quarter, saliency,
+/// and on request maps of objects: number 3, with a void row under it.
 class VocFolder {
  public:
-  explicit VocFolder(int num_images = 5) {
+  explicit VocFolder(int num_images = 5, bool with_instances = false) {
     std::string list, labels;
     for (int i = 0; i < num_images; ++i) {
       const std::string id(1, static_cast<char>('a' + i));
@@ -28,6 +29,12 @@ class VocFolder {
       folder_.write("Saliency/.keep", "");
       images::write_label_png(folder_ / ("SegmentationClass/" + id + ".png"), mask);
       images::write_image_png(folder_ / ("Saliency/" + id + ".png"), mask * 255);
+      if (with_instances) {
+        folder_.write("SegmentationObject/.keep", "");
+        at::Tensor objects = mask * 3;
+        objects.select(0, height / 2).fill_(255);
+        images::write_label_png(folder_ / ("SegmentationObject/" + id + ".png"), objects);
+      }
       list += id + "\n";
       labels += id + " 1\n";
     }

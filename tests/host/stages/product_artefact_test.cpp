@@ -14,8 +14,8 @@
 namespace seedbed::stages {
 namespace {
 
-using ::testing::SizeIs;
 using testing::equals_tensor;
+using ::testing::SizeIs;
 using testing::TempFolder;
 
 const std::string kKey(64, 'a');
@@ -49,6 +49,28 @@ TEST(Products, ComeBackAsTheyWere) {
   EXPECT_EQ(product.maps->covered.at(0).right, 30.0);
   EXPECT_EQ(product.maps->value, ValueKind::evidence);
   EXPECT_THROW(reader.read("c"), ContractError);
+}
+
+TEST(Products, InstancesComeBackAsTheyWere) {
+  const TempFolder folder;
+  ImageProduct some = map_product(0.25), none = map_product(0.5);
+  const at::Tensor first = at::arange(600).remainder(7).eq(0).view({20, 30}), second = first.logical_not();
+  some.instances = {{first, 3, 0.75}, {second, 8, -2.5}};
+  none.instances.emplace();
+  ProductWriter writer(folder.path(), kKey);
+  writer.add("some", some);
+  writer.add("none", none);
+  writer.add("unasked", map_product(0.5));
+  writer.finish();
+  const ProductReader reader(folder.path(), kKey);
+  const ImageProduct read = reader.read("some");
+  ASSERT_THAT(read.instances.value(), SizeIs(2));
+  EXPECT_THAT(read.instances->at(0).mask_hw, equals_tensor(first));
+  EXPECT_THAT(read.instances->at(1).mask_hw, equals_tensor(second));
+  EXPECT_EQ(read.instances->at(0).class_id, 3);
+  EXPECT_EQ(read.instances->at(1).score, -2.5);
+  EXPECT_THAT(reader.read("none").instances.value(), SizeIs(0));
+  EXPECT_FALSE(reader.read("unasked").instances.has_value());
 }
 
 TEST(Products, FillShardsInOrder) {

@@ -84,6 +84,7 @@ class CheckSeedResult : public ::testing::Test {
   CheckSeedResult() {
     manifest_.id = "some_method";
     request_.images_nchw = at::zeros({2, 3, 12, 16});
+    request_.views.assign(2, View{"image", 4, 5, 1.0, false, {0, 0, 4, 5}});
     result_.maps = maps(2, {1, 2});
   }
   void expect(const std::string& words) {
@@ -145,8 +146,17 @@ TEST_F(CheckSeedResult, WantsExactlyTheSideArtefactsAskedFor) {
   expect("only what was asked for, found `other`");
 }
 
+TEST_F(CheckSeedResult, WantsAddedEvidenceOfTheSamePlanes) {
+  result_.added_nchw = {at::zeros({2, 2, 7, 9})};
+  check_seed_result(result_, request_, 2, manifest_);
+  result_.added_nchw.push_back(at::zeros({2, 3, 7, 9}));
+  expect("added_nchw has its shape");
+  result_.added_nchw.back() = at::zeros({2, 2, 7, 9}).set_requires_grad(true);
+  expect("added_nchw carries no graph");
+}
+
 TEST_F(CheckSeedResult, WantsInstancesInOrder) {
-  result_.instances = {{Instance{at::ones({4, 4}, at::kBool), 1, 0.5}}, {}};
+  result_.instances = {{Instance{at::ones({4, 5}, at::kBool), 1, 0.5}}, {}};
   expect("`instances`");
   manifest_.traits = {"instances"};
   check_seed_result(result_, request_, 2, manifest_);
@@ -155,8 +165,10 @@ TEST_F(CheckSeedResult, WantsInstancesInOrder) {
   result_.instances[0][0].class_id = 1;
   result_.instances[0][0].score = kNan;
   expect("score is finite");
-  result_.instances[0][0].mask_hw = at::ones({4, 4});
+  result_.instances[0][0].mask_hw = at::ones({4, 5});
   expect("mask has its type");
+  result_.instances[0][0].mask_hw = at::ones({12, 16}, at::kBool);
+  expect("mask has its shape");
   result_.instances.pop_back();
   expect("one list an image");
 }

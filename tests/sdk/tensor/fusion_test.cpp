@@ -162,6 +162,19 @@ TEST(FuseViews, RefusesViewsThatDoNotBelongTogether) {
   refused({view(maps("a"), 1.0, false, {0, 10, 20, 30})}, "windows joined before fusion");
 }
 
+TEST(JoinFused, AddsAndNormalisesAgain) {
+  const FusionPlan plan = fusion_plan_from({"relu", "normalise:minmax", "normalise:max"});
+  const at::Tensor a = maps("a").relu(), b = maps("b").relu();
+  EXPECT_THAT(join_fused({a}, plan), equals_tensor(a));
+  EXPECT_THAT(join_fused({a, b}, plan), equals_tensor(normalise_maps(a + b, "max")));
+  EXPECT_THAT(
+      [&] {
+        join_fused({a, b}, fusion_plan_from({"relu"}));
+      },
+      ThrowsMessage<UserError>(HasSubstr("does not normalise")));
+  EXPECT_THAT([&] { join_fused({a, maps("c", 3, 3)}, plan); }, ThrowsMessage<UserError>(HasSubstr("`3 x 3`")));
+}
+
 TEST(NormaliseMaps, FollowsEachRule) {
   const at::Tensor a = at::tensor({-1.0f, 0.0f, 1.0f, 3.0f}).view({1, 2, 2});
   const auto expect = [&](const char* rule, std::vector<double> wanted) {

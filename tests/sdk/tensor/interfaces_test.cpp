@@ -294,7 +294,7 @@ class EverySide : public SeedGenerator {
     if (request.logits_wanted) result.logits_nc = at::zeros({n, 2});
     result.segmentation_nkhw = at::zeros({n, 3, 4, 4});
     for (const std::string& name : request.side_artefacts_wanted) result.side_artefacts[name] = at::zeros({n, 5});
-    result.instances.resize(static_cast<std::size_t>(n), {Instance{at::ones({4, 4}, at::kBool), 2, 0.5}});
+    result.instances.resize(static_cast<std::size_t>(n), {Instance{at::ones({16, 16}, at::kBool), 2, 0.5}});
     return result;
   }
   Backbone* backbone() override { return backbone_.get(); }

@@ -28,6 +28,11 @@ struct ViewMaps {
 /// Threads:  [any-thread]. Gradient: none.
 SEEDBED_API at::Tensor fuse_views(std::vector<ViewMaps> views, const FusionPlan& plan, const at::Tensor& present_c);
 
+/// Joins maps of one image that were each fused by `plan`: their sum, normalised by the plan's last `normalise` step. One
+/// map is returned as it is. Requires: at least one. Threads: [any-thread]. Gradient: kept.
+/// Throws: UserError where several are of different sizes, or the plan does not normalise.
+SEEDBED_API at::Tensor join_fused(const std::vector<at::Tensor>& fused_chw, const FusionPlan& plan);
+
 /// Normalises each class map by itself, [C,h,w] -> [C,h,w], eps = 1e-5, r = max(v, 0):
 ///   max              v / (max r + eps)                                                          (IRN, PSA, DRS)
 ///   minmax           max(r - min r - eps, 0) / (max r - min r + eps)                            (SEAM's visualisation)

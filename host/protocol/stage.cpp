@@ -58,7 +58,7 @@ struct Operation {
   std::int64_t revision;
 };
 
-constexpr std::array<Operation, 12> kOperations{{{StageType::fit, "seed_generator", 1},
+constexpr std::array<Operation, 13> kOperations{{{StageType::fit, "seed_generator", 1},
                                                  {StageType::fit, "refiner", 1},
                                                  {StageType::fit, "segmenter", 1},
                                                  {StageType::map, "seeds", 1},

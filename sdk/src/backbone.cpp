@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <set>
 
 #include <ATen/ATen.h>
 
 #include "seedbed/error.hpp"
+#include "seedbed/step_chain.hpp"
 
 namespace seedbed {
 namespace {
@@ -17,17 +17,6 @@ constexpr std::array<std::string_view, 7> kExports{"q", "k", "v", "raw", "unscal
 
 std::int64_t count_blocks(const std::vector<TapInfo>& taps) {
   return std::ranges::count_if(taps, [](const TapInfo& tap) { return tap.name.starts_with(kBlockPrefix); });
-}
-
-/// "block.-3" counts from the last block; other names stay as they are.
-std::string resolved_name(const std::vector<TapInfo>& taps, std::string_view name) {
-  std::int64_t index = 0;
-  const std::string_view digits = name.substr(std::min(kBlockPrefix.size(), name.size()));
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
-  if (!name.starts_with(kBlockPrefix) || error != std::errc() || end != digits.data() + digits.size() || index >= 0) {
-    return std::string(name);
-  }
-  return std::string(kBlockPrefix) + std::to_string(count_blocks(taps) + index);
 }
 
 std::string joined(const std::vector<std::string>& names) {
@@ -105,7 +94,7 @@ at::Tensor Backbone::reference_logits(const at::Tensor& /*final_tap*/) {
 
 TapInfo find_tap(const Backbone& backbone, std::string_view name) {
   const std::vector<TapInfo> taps = backbone.taps();
-  const std::string wanted = resolved_name(taps, name);
+  const std::string wanted = resolve_block_name(name, count_blocks(taps));
   std::vector<std::string> names;
   for (const TapInfo& tap : taps) {
     if (tap.name == wanted || std::ranges::find(tap.aliases, wanted) != tap.aliases.end()) return tap;

@@ -1,6 +1,7 @@
 #include "seedbed/step_chain.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include "seedbed/error.hpp"
 
@@ -12,6 +13,16 @@ bool answers_to(const TapInfo& tap, std::string_view name) {
 }
 
 }  // namespace
+
+std::string resolve_block_name(std::string_view name, std::int64_t num_blocks) {
+  constexpr std::string_view kPrefix = "block.";
+  if (!name.starts_with(kPrefix)) return std::string(name);
+  const std::string_view digits = name.substr(kPrefix.size());
+  std::int64_t index = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
+  const bool negative = error == std::errc() && end == digits.data() + digits.size() && index < 0;
+  return negative ? std::string(kPrefix) + std::to_string(num_blocks + index) : std::string(name);
+}
 
 const Site& StepChain::add_site(std::string name, std::string kind, std::int64_t channels) {
   return sites_.emplace_back(
@@ -48,7 +59,8 @@ std::vector<TapInfo> StepChain::taps() const {
 }
 
 const StepChain::Tap& StepChain::find(std::string_view name) const {
-  const auto found = std::ranges::find_if(taps_, [&](const Tap& tap) { return answers_to(tap.info, name); });
+  const std::string wanted = resolve_block_name(name, num_blocks());
+  const auto found = std::ranges::find_if(taps_, [&](const Tap& tap) { return answers_to(tap.info, wanted); });
   if (found == taps_.end()) {
     throw ContractError("StepChain", "require_servable() is called first", "a known tap",
                         "`" + std::string(name) + "`");

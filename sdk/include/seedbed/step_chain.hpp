@@ -15,6 +15,9 @@
 
 namespace seedbed {
 
+/// "block.-3" counted from the start, "block.9" of 12 blocks; other names stay as they are.
+SEEDBED_API std::string resolve_block_name(std::string_view name, std::int64_t num_blocks);
+
 /// A network without branches at the top level, written as steps in order of execution with taps between them. Serves
 /// what every such backbone must: keeping taps, starting behind one, listing sites, and running no step in vain.
 ///

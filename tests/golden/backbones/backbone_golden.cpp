@@ -86,6 +86,22 @@ class GoldenTest : public ::testing::Test {
   std::function<NamedTensors(const BackboneGolden&)> run_;
 };
 
+// Entries of group `backbone` are all to be computed; these models wait for their backbone.
+bool may_wait(const BackboneGolden& golden) {
+  return golden.group() != "backbone" || golden.model().starts_with("clip");
+}
+
+class UnservedTest : public ::testing::Test {
+ public:
+  explicit UnservedTest(BackboneGolden golden) : golden_(std::move(golden)) {}
+  void TestBody() override {
+    ADD_FAILURE() << "no runner for `" << golden_.model() << "` of group `" << golden_.group() << "`";
+  }
+
+ private:
+  BackboneGolden golden_;
+};
+
 class PendingTest : public ::testing::Test {
  public:
   PendingTest(std::map<std::string, std::vector<std::string>> pending, bool any)
@@ -207,13 +223,17 @@ void register_backbone_goldens(const std::vector<BackboneGoldenRunner>& runners)
     const auto runner = std::ranges::find_if(runners, [&](const BackboneGoldenRunner& each) {
       return each.group == golden.group() && each.model == golden.model();
     });
-    if (runner == runners.end()) {
+    if (runner == runners.end() && may_wait(golden)) {
       pending[golden.group()].push_back(golden.name());
       continue;
     }
     const int copy = repeated[golden.name()]++;
     const std::string name = golden.name() + (copy == 0 ? "" : "_again" + std::to_string(copy));
-    register_test(name, [golden, run = runner->run] { return new GoldenTest(golden, run); });
+    if (runner == runners.end()) {
+      register_test(name, [golden] { return new UnservedTest(golden); });
+    } else {
+      register_test(name, [golden, run = runner->run] { return new GoldenTest(golden, run); });
+    }
   }
   register_test("pending", [pending, any = !goldens.empty()] { return new PendingTest(pending, any); });
 }

@@ -52,12 +52,14 @@ struct BackboneGoldenRunner {
   std::function<NamedTensors(const BackboneGolden&)> run;
 };
 
-/// Registers one test for each entry that a runner fits, and one skipped test that lists the pending ones.
+/// Registers one test for each entry that a runner fits, a failing one for each of group `backbone` that none fits, and one
+/// skipped test that lists the pending ones.
 void register_backbone_goldens(const std::vector<BackboneGoldenRunner>& runners);
 
 std::vector<BackboneGoldenRunner> convolutional_runners();
 std::vector<BackboneGoldenRunner> squeezenet_runners();
 std::vector<BackboneGoldenRunner> drs_runners();
+std::vector<BackboneGoldenRunner> transformer_runners();
 std::vector<BackboneGoldenRunner> head_runners();
 
 }  // namespace seedbed::testing

@@ -94,6 +94,15 @@ TEST_F(BlocksTest, RunOnWhereExportsAreAskedFor) {
   EXPECT_EQ(result.taps.size(), 1u);
 }
 
+TEST_F(BlocksTest, CountFromTheEndToo) {
+  const NamedTensors taps = chain_.run(request_).taps;
+  request_.keep = {"block.-2", "final"};
+  EXPECT_THAT(chain_.run(request_).taps.at("block.-2"), equals_tensor(taps.at("block.1")));
+  request_.from = FromTap{"block.-1", taps.at("block.2")};
+  request_.keep = {"final"};
+  EXPECT_THAT(chain_.run(request_).taps.at("final"), equals_tensor(taps.at("final")));
+}
+
 TEST_F(BlocksTest, LoseTheirResidualAndTheirFeedForwardPart) {
   AttentionBlockPlan& changed = plan({1});
   changed.exports = {"output"};

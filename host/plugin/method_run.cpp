@@ -27,12 +27,13 @@ NamedTensors read_checkpoint(const std::filesystem::path& artefact_folder, std::
 }
 
 MethodRun::MethodRun(StageServices& services, const protocol::MethodBinding& binding,
-                     std::filesystem::path artefact_folder)
+                     std::filesystem::path artefact_folder, bool checkpoints_activations)
     : services_(services),
       method_(binding.id),
       files_(binding.files),
       nodes_(binding.input_nodes),
       artefact_folder_(std::move(artefact_folder)),
+      checkpoints_activations_(checkpoints_activations),
       generator_(make_generator(services.device())) {}
 
 void MethodRun::log(LogLevel level, std::string_view message) {

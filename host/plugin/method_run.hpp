@@ -27,10 +27,12 @@ NamedTensors read_checkpoint(const std::filesystem::path& artefact_folder, std::
 /// One method's view of what is ambient: the stage's services, its own generator, its own files.
 class MethodRun : public RunContext {
  public:
-  MethodRun(StageServices& services, const protocol::MethodBinding& binding, std::filesystem::path artefact_folder);
+  MethodRun(StageServices& services, const protocol::MethodBinding& binding, std::filesystem::path artefact_folder,
+            bool checkpoints_activations = false);
 
   c10::Device device() const override { return services_.device(); }
   at::Generator generator() const override { return generator_; }
+  bool checkpoints_activations() const override { return checkpoints_activations_; }
   void progress(std::int64_t done, std::int64_t total) override { services_.progress(done, total); }
   void log(LogLevel level, std::string_view message) override;
   void check_cancelled() const override;
@@ -46,6 +48,7 @@ class MethodRun : public RunContext {
   std::map<std::string, std::string> files_;
   std::map<std::string, std::string> nodes_;
   std::filesystem::path artefact_folder_;
+  bool checkpoints_activations_;
   at::Generator generator_;
 };
 

@@ -54,7 +54,8 @@ Built<T> ModelBuilder::make(MethodKind kind, const MethodBinding& binding, Model
                     "run the study again");
   }
   const ParameterValues values = binding_parameters(binding, registered.manifest);
-  runs_.push_back(std::make_unique<MethodRun>(services_, binding, settings_.artefact_folder));
+  runs_.push_back(std::make_unique<MethodRun>(services_, binding, settings_.artefact_folder,
+                                              settings_.checkpoint_activations));
   Built<T> built;
   built.run = runs_.back().get();
   built.manifest = &registered.manifest;

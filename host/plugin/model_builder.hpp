@@ -22,6 +22,7 @@ struct ModelSettings {
   std::int64_t random_seed = 0;
   std::string operation;             ///< names the random streams of initial weights
   std::filesystem::path artefact_folder{};
+  bool checkpoint_activations = false;
 };
 
 /// A method and what the host knows of it. `run` and `manifest` live as long as their builder and registry.

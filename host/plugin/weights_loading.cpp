@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "seedbed/error.hpp"
 
@@ -27,6 +28,17 @@ std::vector<std::string> without(const std::vector<std::string>& names, bool (*l
     if (!left_out(name)) kept.push_back(name);
   }
   return kept;
+}
+
+// Parameters that the file left as they were drawn.
+void mark_what_is_new(Backbone& backbone, const StateReport& report) {
+  std::set<std::string> untouched(report.missing.begin(), report.missing.end());
+  for (const std::string& misshapen : report.misshapen) untouched.insert(misshapen.substr(0, misshapen.find(": ")));
+  std::vector<std::string> names;
+  for (const auto& [name, parameter] : backbone.named_parameters()) {
+    if (untouched.contains(name)) names.push_back(name);
+  }
+  backbone.mark_new(names);
 }
 
 void append(std::string& text, std::string_view what, const std::vector<std::string>& names) {
@@ -62,6 +74,7 @@ std::vector<std::string> load_backbone_weights(Backbone& backbone, const NamedTe
     throw UserError(std::string(where), "The weights do not fit the backbone: " + differences + ".",
                     "the file of the same model and variant; `strict = false` takes what fits");
   }
+  mark_what_is_new(backbone, report);
   std::vector<std::string> not_taken = report.extra;
   not_taken.insert(not_taken.end(), report.misshapen.begin(), report.misshapen.end());
   for (const std::string& name : missing) not_taken.push_back(name + ": not in the file");

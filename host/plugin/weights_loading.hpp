@@ -9,7 +9,8 @@
 namespace seedbed::plugin {
 
 /// Gives a backbone its weights. `strict` wants every tensor of the backbone filled and every entry of the file used,
-/// its classifier's and batch counters excepted; otherwise only something must fit.
+/// its classifier's and batch counters excepted; otherwise only something must fit. Parameters that the file left as they
+/// were are marked as new (Module::mark_new).
 ///
 /// Returns: the entries that had no place; of a load that is not strict also what was misshapen or missing.
 /// Throws: UserError listing what is missing, left over and misshapen.

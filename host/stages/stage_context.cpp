@@ -62,6 +62,7 @@ plugin::ModelBuilder make_builder(const StageContext& context, std::int64_t inpu
   settings.random_seed = context.random_seed();
   settings.operation = context.operation();
   settings.artefact_folder = context.artefact_folder;
+  settings.checkpoint_activations = context.spec.settings.value("checkpoint_activations", false);
   return plugin::ModelBuilder(context.registry, context.services, std::move(settings));
 }
 

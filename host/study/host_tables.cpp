@@ -277,6 +277,9 @@ std::vector<ParameterSpec> loader_keys() {
 std::vector<ParameterSpec> step_keys() {
   return {number("clip_norm", 0.0, {.minimum = 0}, "Largest norm of the gradient; 0 does not clip."),
           integer("accumulate", 1, {.minimum = 1}, "Batches that make up one step."),
+          flag("checkpoint_activations", false,
+                  "Backbones compute activations again in the backward pass instead of keeping them: less memory, about a "
+                  "third more time."),
           number("ema_decay", 0.0, {.minimum = 0, .maximum = 0.999999}, "Of the averaged teacher; 0 keeps none."),
           choice("checkpoint", "last", {"last"}, "Which state is used afterwards."),
           integer("checkpoint_every", 0, {.minimum = 0, .unit = "steps"},

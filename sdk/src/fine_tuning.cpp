@@ -62,12 +62,10 @@ NamedTensors FineTunedBackbone::taps(const at::Tensor& images_nchw, const std::v
 std::vector<ParameterGroup> FineTunedBackbone::parameter_groups(const std::vector<const Module*>& added) const {
   std::vector<ParameterGroup> groups = grouped_parameters(*backbone_, "pretrained");
   for (const Module* module : added) {
-    for (ParameterGroup& group : grouped_parameters(*module, "new")) {
-      group.learning_rate_factor = options_.new_learning_rate_factor;
-      groups.push_back(std::move(group));
-    }
+    for (ParameterGroup& group : grouped_parameters(*module, "new")) groups.push_back(std::move(group));
   }
   for (ParameterGroup& group : groups) {
+    if (group.name.starts_with("new")) group.learning_rate_factor = options_.new_learning_rate_factor;
     if (!group.name.ends_with("_bias")) continue;
     group.learning_rate_factor *= options_.bias_learning_rate_factor;
     group.weight_decay_factor *= options_.bias_weight_decay_factor;

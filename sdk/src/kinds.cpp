@@ -20,6 +20,8 @@ SeedGenerator::~SeedGenerator() = default;
 SegmentationHead::~SegmentationHead() = default;
 TrainingStrategy::~TrainingStrategy() = default;
 
+bool RunContext::checkpoints_activations() const { return false; }
+
 NamedTensors RunContext::artefact(std::string_view name) {
   throw UserError("", "no artefact is wired to this need: `" + std::string(name) + "`",
                   "name the node that makes it, as in `" + std::string(name) + " = \"@node\"`");

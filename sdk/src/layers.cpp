@@ -90,6 +90,11 @@ at::Tensor BatchNorm2d::forward(const at::Tensor& input_nchw, BatchNormMode mode
                         momentum_, epsilon_, at::globalContext().userEnabledCuDNN());
 }
 
+std::pair<at::Tensor, at::Tensor> BatchNorm2d::scale_and_shift() const {
+  const at::Tensor scale = weight * (running_var + epsilon_).rsqrt();
+  return {scale, bias - running_mean * scale};
+}
+
 GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, double epsilon) : groups_(groups), epsilon_(epsilon) {
   weight = register_parameter("weight", at::ones({channels}));
   bias = register_parameter("bias", at::zeros({channels}));

@@ -71,6 +71,35 @@ StateReport Module::load_state(const NamedTensors& tensors) {
   return report;
 }
 
+Module::Entry* Module::find_parameter(std::string_view path) {
+  const std::size_t dot = path.find('.');
+  if (dot == std::string_view::npos) {
+    const auto entry = std::ranges::find(parameters_, path, &Entry::name);
+    return entry == parameters_.end() ? nullptr : &*entry;
+  }
+  const auto child = std::ranges::find(children_, path.substr(0, dot), &Child::name);
+  return child == children_.end() ? nullptr : child->module->find_parameter(path.substr(dot + 1));
+}
+
+void Module::mark_new(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    Entry* entry = find_parameter(name);
+    if (!entry) throw ContractError("Module", "mark_new takes names of parameters", "a parameter", "`" + name + "`");
+    entry->is_new = true;
+  }
+}
+
+std::vector<std::string> Module::new_parameters() const {
+  std::vector<std::string> names;
+  for (const Entry& entry : parameters_) {
+    if (entry.is_new) names.push_back(entry.name);
+  }
+  for (const Child& child : children_) {
+    for (const std::string& name : child.module->new_parameters()) names.push_back(child.name + "." + name);
+  }
+  return names;
+}
+
 void Module::copy_from(const Module& other) {
   const StateReport report = load_state(other.state());
   if (!report.complete()) {
@@ -84,6 +113,7 @@ void Module::copy_from(const Module& other) {
   const Named targets = named_parameters();
   for (std::size_t i = 0; i < targets.size(); ++i)
     targets[i].second.set_requires_grad(sources[i].second.requires_grad());
+  mark_new(other.new_parameters());
   train(other.is_training());
 }
 
@@ -109,13 +139,13 @@ void Module::set_requires_grad(bool on) {
 at::Tensor Module::register_parameter(std::string name, at::Tensor value, bool requires_grad) {
   check_name(name);
   value.set_requires_grad(requires_grad);
-  parameters_.push_back({std::move(name), value});
+  parameters_.push_back({std::move(name), value, false});
   return value;
 }
 
 at::Tensor Module::register_buffer(std::string name, at::Tensor value) {
   check_name(name);
-  buffers_.push_back({std::move(name), value});
+  buffers_.push_back({std::move(name), value, false});
   return value;
 }
 

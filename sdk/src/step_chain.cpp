@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include <c10/core/GradMode.h>
+
+#include "seedbed/activation_checkpointing.hpp"
 #include "seedbed/error.hpp"
 
 namespace seedbed {
@@ -10,6 +13,18 @@ namespace {
 
 bool answers_to(const TapInfo& tap, std::string_view name) {
   return tap.name == name || std::ranges::find(tap.aliases, name) != tap.aliases.end();
+}
+
+// What goes into a checkpointed segment and comes out, beside attention exports ("block.7.q").
+constexpr const char* kValue = "value";
+constexpr const char* kSecondPath = "second_path";
+
+bool checkpoints_activations(const ForwardRequest& request) {
+  if (!request.run || !request.run->checkpoints_activations() || !c10::GradMode::is_enabled()) return false;
+  const auto has_graph = [](const AttentionBlockPlan& plan) {
+    return plan.external_ll.defined() && plan.external_ll.requires_grad();
+  };
+  return !request.rewriter && !request.convolution && std::ranges::none_of(request.attention.blocks, has_graph);
 }
 
 }  // namespace
@@ -35,6 +50,8 @@ void StepChain::add_step(Step step) {
 }
 
 void StepChain::add_pass_step(PassStep step) { steps_.push_back(std::move(step)); }
+
+void StepChain::end_segment() { segment_ends_.push_back(steps_.size()); }
 
 void StepChain::add_block(PassStep step) {
   blocks_.push_back(steps_.size());
@@ -113,15 +130,62 @@ ForwardResult StepChain::run(const ForwardRequest& request) const {
   }
   require_ahead(request, keep, done);
 
+  const bool checkpointed = checkpoints_activations(request);
   ForwardResult result;
   while (true) {
+    std::size_t next = last;
     for (const std::string& name : keep) {
-      if (find(name).num_steps == done) result.taps[name] = value;
+      const std::size_t at = find(name).num_steps;
+      if (at == done) result.taps[name] = value;
+      if (at > done) next = std::min(next, at);
     }
     if (done >= last) break;
-    value = steps_[done++](value, pass);
+    if (checkpointed) next = segment_end(done, next);
+    value = checkpointed ? run_checkpointed(done, next, value, pass) : run_steps(done, next, value, pass);
+    done = next;
   }
   result.attention = std::move(pass.attention);
+  return result;
+}
+
+at::Tensor StepChain::run_steps(std::size_t first, std::size_t end, at::Tensor value, Pass& pass) const {
+  for (std::size_t step = first; step < end; ++step) value = steps_[step](value, pass);
+  return value;
+}
+
+std::size_t StepChain::segment_end(std::size_t first, std::size_t end) const {
+  if (segment_ends_.empty()) return first + 1;
+  const auto next = std::ranges::upper_bound(segment_ends_, first);
+  return next == segment_ends_.end() ? end : std::min(*next, end);
+}
+
+at::Tensor StepChain::run_checkpointed(std::size_t first, std::size_t end, const at::Tensor& value, Pass& pass) const {
+  // The request is lent for the call; the backward pass has a copy. Its images are the first segment's input.
+  ForwardRequest request = pass.request;
+  request.images_nchw.reset();
+  request.from.reset();
+  const CheckpointedSegment segment = [this, first, end, request, height_px = pass.height_px, width_px = pass.width_px](
+                                          const NamedTensors& inputs, bool again) {
+    ForwardRequest asked = request;
+    if (again && asked.batch_norm == BatchNormMode::batch) asked.batch_norm = BatchNormMode::batch_without_update;
+    const auto second_path = inputs.find(kSecondPath);
+    Pass inner{asked, {}, second_path == inputs.end() ? at::Tensor() : second_path->second, height_px, width_px};
+    NamedTensors outputs;
+    outputs[kValue] = run_steps(first, end, inputs.at(kValue), inner);
+    if (inner.second_path.defined()) outputs[kSecondPath] = inner.second_path;
+    outputs.merge(inner.attention);
+    return outputs;
+  };
+  NamedTensors inputs{{kValue, value}};
+  if (pass.second_path.defined()) inputs[kSecondPath] = pass.second_path;
+  NamedTensors outputs = checkpointed(segment, inputs, *request.run);
+  const auto taken = [&](const char* name) {
+    auto node = outputs.extract(name);
+    return node.empty() ? at::Tensor() : node.mapped();
+  };
+  at::Tensor result = taken(kValue);
+  pass.second_path = taken(kSecondPath);
+  pass.attention.merge(outputs);
   return result;
 }
 

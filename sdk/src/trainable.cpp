@@ -34,15 +34,19 @@ std::vector<ParameterGroup> grouped_parameters(const Module& module, std::string
     if (tensor.dim() == 1 && path == owner(path) + "weight") norms.insert(owner(path));
   }
 
-  std::vector<ParameterGroup> groups(3);
-  groups[0].name = name;
-  groups[1].name = std::string(name) + "_bias";
-  groups[2].name = std::string(name) + "_norm";
+  const auto as_new = module.new_parameters();
+  const std::set<std::string> marked(as_new.begin(), as_new.end());
+  std::vector<ParameterGroup> groups;
+  std::vector<std::string> origins{std::string(name)};
+  if (name != "new") origins.emplace_back("new");
+  for (const std::string& origin : origins) {
+    for (const char* part : {"", "_bias", "_norm"}) groups.emplace_back().name = origin + part;
+  }
   for (const auto& [path, tensor] : parameters) {
     if (!tensor.requires_grad()) continue;
     const bool is_bias = tensor.dim() == 1 && path.ends_with("bias");
-    const std::size_t group = tensor.dim() == 1 && norms.contains(owner(path)) ? 2 : is_bias ? 1 : 0;
-    groups[group].parameters.push_back(tensor);
+    const std::size_t part = tensor.dim() == 1 && norms.contains(owner(path)) ? 2 : is_bias ? 1 : 0;
+    groups[part + (marked.contains(path) ? 3 * (origins.size() - 1) : 0)].parameters.push_back(tensor);
   }
   std::erase_if(groups, [](const ParameterGroup& group) { return group.parameters.empty(); });
   return groups;

@@ -221,6 +221,33 @@ TEST_P(BackboneContract, HasFiniteGradients) {
   }
 }
 
+TEST_P(BackboneContract, GivesTheSameStepWithCheckpointedActivations) {
+  backbone_->train(true);
+  NamedTensors gradients;
+  for (const bool checkpointed : {false, true}) {
+    const auto backbone = checkpointed ? make_one(1) : backbone_;
+    backbone->train(true);
+    FakeRun run;
+    run.checkpoint_activations(checkpointed);
+    ForwardRequest asked = request(2);
+    asked.images_nchw.set_requires_grad(true);
+    asked.run = &run;
+    asked.batch_norm = BatchNormMode::batch;
+    backbone->forward(asked).taps.at("final").square().mean().backward();
+    NamedTensors found = backbone->state();
+    for (const auto& [name, parameter] : backbone->named_parameters()) {
+      if (parameter.requires_grad()) found[name + ".grad"] = parameter.grad();
+    }
+    found["images.grad"] = asked.images_nchw.grad();
+    found["generator"] = run.generator().get_state();
+    if (!checkpointed) gradients = found;
+    for (const auto& [name, value] : found) {
+      const double noise = kFloatNoise * std::max(1e-6, gradients.at(name).abs().max().item<double>());
+      EXPECT_THAT(value, all_close(gradients.at(name), noise)) << name;
+    }
+  }
+}
+
 TEST_P(BackboneContract, DetachesItsParametersOnRequest) {
   ForwardRequest asked = request();
   asked.images_nchw.set_requires_grad(true);

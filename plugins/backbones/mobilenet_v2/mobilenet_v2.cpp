@@ -7,6 +7,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <c10/core/GradMode.h>
 
+#include "seedbed/convolution_unit.hpp"
 #include "seedbed/error.hpp"
 
 namespace seedbed::mobilenet_v2 {
@@ -32,35 +33,15 @@ std::shared_ptr<Conv2d> convolution(Conv2dOptions options, const at::Generator& 
   return layer;
 }
 
-// A convolution, the batch norm behind it and, where wanted, ReLU6; each a site.
-class ConvNorm {
- public:
-  template <typename Parent>
-  ConvNorm(Parent& parent, const std::string& path, std::int64_t first, bool activated, const Conv2dOptions& options,
-           const at::Generator& generator, StepChain& chain) {
-    const auto name = [&](std::int64_t i) { return std::to_string(first + i); };
-    layer_ = parent.register_module(name(0), convolution(options, generator));
-    norm_ = parent.register_module(name(1), std::make_shared<BatchNorm2d>(options.out_channels));
-    convolution_ = &chain.add_site(path + name(0), "convolution", options.out_channels);
-    normalisation_ = &chain.add_site(path + name(1), "norm", options.out_channels);
-    if (activated) activation_ = &chain.add_site(path + name(2), "activation", options.out_channels);
-  }
-
-  at::Tensor forward(const at::Tensor& input, const ForwardRequest& request) const {
-    const at::Tensor normed = run_site(
-        request, *normalisation_, convolve_at_site(request, *convolution_, *layer_, input),
-        [&](const at::Tensor& value) { return norm_->forward(value, request.batch_norm, request.parameters); });
-    if (!activation_) return normed;
-    return run_site(request, *activation_, normed, [](const at::Tensor& value) { return at::hardtanh(value, 0, 6); });
-  }
-
- private:
-  std::shared_ptr<Conv2d> layer_;
-  std::shared_ptr<BatchNorm2d> norm_;
-  const Site* convolution_ = nullptr;
-  const Site* normalisation_ = nullptr;
-  const Site* activation_ = nullptr;
-};
+// A convolution, the batch norm behind it and, where wanted, ReLU6: children `first`, `first` + 1 and `first` + 2.
+template <typename Parent>
+ConvolutionUnit make_unit(Parent& parent, const std::string& path, std::int64_t first, Activation activation,
+                          const Conv2dOptions& options, const at::Generator& generator, StepChain& chain) {
+  const auto name = [&](std::int64_t i) { return std::to_string(first + i); };
+  const auto layer = parent.register_module(name(0), convolution(options, generator));
+  const auto norm = parent.register_module(name(1), std::make_shared<BatchNorm2d>(options.out_channels));
+  return {layer, norm, activation, chain, {path + name(0), path + name(1), path + name(2)}};
+}
 
 }  // namespace
 
@@ -82,8 +63,10 @@ MobileNetV2::MobileNetV2(const MobilenetV2Parameters& parameters, const at::Gene
   }
   add_plain(*features, index, {.in_channels = channels_, .out_channels = kFinalWidth}, generator);
 
+  lay_out_channels_last(*this);
   const auto classifier = register_module("classifier", std::make_shared<Layers>());
-  classifier_ = classifier->register_module("1", std::make_shared<Linear>(channels_, kImageNetClasses, true, generator));
+  classifier_ =
+      classifier->register_module("1", std::make_shared<Linear>(channels_, kImageNetClasses, true, generator));
   // It serves reference_logits() alone: no optimiser is to see it, and until weights are loaded it is zero.
   classifier_->set_requires_grad(false);
   classifier_->weight.zero_();
@@ -95,15 +78,24 @@ void MobileNetV2::add_tap(std::int64_t index) {
   TapInfo tap{.name = own, .aliases = {}, .channels = channels_, .stride_px = stride_px_};
   // The last module of each stride ends a stage; the last of all is the fifth.
   switch (index) {
-    case 1: tap.name = "stage1"; break;
-    case 3: tap.name = "stage2"; break;
-    case 6: tap.name = "stage3"; break;
-    case 13: tap.name = "stage4"; break;
+    case 1:
+      tap.name = "stage1";
+      break;
+    case 3:
+      tap.name = "stage2";
+      break;
+    case 6:
+      tap.name = "stage3";
+      break;
+    case 13:
+      tap.name = "stage4";
+      break;
     case 18:
       tap.name = "final";
       tap.aliases.emplace_back("stage5");
       break;
-    default: break;
+    default:
+      break;
   }
   if (tap.name != own) tap.aliases.push_back(own);
   chain_.add_tap(std::move(tap));
@@ -112,10 +104,10 @@ void MobileNetV2::add_tap(std::int64_t index) {
 void MobileNetV2::add_plain(Layers& features, std::int64_t index, const Conv2dOptions& options,
                             const at::Generator& generator) {
   const auto module = features.register_module(std::to_string(index), std::make_shared<Layers>());
-  const ConvNorm layer(*module, "features." + std::to_string(index) + ".", 0, true, options, generator, chain_);
-  chain_.add_step([layer](const at::Tensor& input, const ForwardRequest& request) {
-    return layer.forward(input, request);
-  });
+  const ConvolutionUnit unit =
+      make_unit(*module, "features." + std::to_string(index) + ".", 0, Activation::relu6, options, generator, chain_);
+  chain_.add_step(
+      [unit](const at::Tensor& input, const ForwardRequest& request) { return unit.forward(input, request); });
   if (index < parameters_.frozen_modules) module->set_requires_grad(false);
   channels_ = options.out_channels;
   stride_px_ *= static_cast<double>(options.stride);
@@ -130,29 +122,25 @@ void MobileNetV2::add_residual(Layers& features, std::int64_t index, std::int64_
   const auto module = features.register_module(std::to_string(index), std::make_shared<Layers>());
   const auto conv = module->register_module("conv", std::make_shared<Layers>());
   const std::int64_t hidden = channels_ * expansion;
-  std::vector<ConvNorm> layers;
+  std::vector<ConvolutionUnit> units;
   std::int64_t child = 0;
   const auto add_activated = [&](const Conv2dOptions& options) {
     const std::string place = std::to_string(child++);
     const auto group = conv->register_module(place, std::make_shared<Layers>());
-    layers.emplace_back(*group, name + ".conv." + place + ".", 0, true, options, generator, chain_);
+    units.push_back(make_unit(*group, name + ".conv." + place + ".", 0, Activation::relu6, options, generator, chain_));
   };
   if (expansion != 1) add_activated({.in_channels = channels_, .out_channels = hidden});
-  add_activated({.in_channels = hidden,
-                 .out_channels = hidden,
-                 .kernel = 3,
-                 .stride = stride,
-                 .padding = 1,
-                 .groups = hidden});
-  layers.emplace_back(*conv, name + ".conv.", child, false,
-                      Conv2dOptions{.in_channels = hidden, .out_channels = width}, generator, chain_);
+  add_activated(
+      {.in_channels = hidden, .out_channels = hidden, .kernel = 3, .stride = stride, .padding = 1, .groups = hidden});
+  units.push_back(make_unit(*conv, name + ".conv.", child, Activation::none,
+                            {.in_channels = hidden, .out_channels = width}, generator, chain_));
 
   const bool residual = stride == 1 && channels_ == width;
-  chain_.add_step([layers, residual, &block](const at::Tensor& input, const ForwardRequest& request) {
+  chain_.add_step([units, residual, &block](const at::Tensor& input, const ForwardRequest& request) {
     return run_site(request, block, input, [&](const at::Tensor& value) {
       at::Tensor branch = value;
-      for (const ConvNorm& layer : layers) branch = layer.forward(branch, request);
-      return residual ? value + branch : branch;
+      for (std::size_t i = 0; i + 1 < units.size(); ++i) branch = units[i].forward(branch, request);
+      return units.back().forward(branch, request, residual ? value : at::Tensor());
     });
   });
   if (index < parameters_.frozen_modules) module->set_requires_grad(false);
@@ -163,11 +151,7 @@ void MobileNetV2::add_residual(Layers& features, std::int64_t index, std::int64_
 
 ForwardResult MobileNetV2::forward(const ForwardRequest& request) {
   require_servable(request, *this);
-  if (request.from) return chain_.run(request);
-  // Channels last: all layers follow their input's layout, and CPUs are faster in it.
-  ForwardRequest inner = request;
-  inner.images_nchw = request.images_nchw.contiguous(at::MemoryFormat::ChannelsLast);
-  return chain_.run(inner);
+  return chain_.run(with_channels_last(request));
 }
 
 std::shared_ptr<Backbone> MobileNetV2::clone() const {

@@ -7,6 +7,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <c10/core/GradMode.h>
 
+#include "seedbed/convolution_unit.hpp"
 #include "seedbed/error.hpp"
 
 namespace seedbed::resnet {
@@ -23,34 +24,6 @@ std::shared_ptr<Conv2d> convolution(Conv2dOptions options, const at::Generator& 
   layer->weight.normal_(0, std::sqrt(2.0 / fan_out), generator);
   return layer;
 }
-
-at::Tensor activate_at_site(const ForwardRequest& request, const Site& site, const at::Tensor& input) {
-  return run_site(request, site, input, [](const at::Tensor& value) { return at::relu(value); });
-}
-
-// A convolution and the batch norm behind it, each a site.
-class ConvNorm {
- public:
-  ConvNorm(std::shared_ptr<Conv2d> layer, std::shared_ptr<BatchNorm2d> norm, StepChain& chain,
-           const std::string& layer_name, const std::string& norm_name)
-      : layer_(std::move(layer)),
-        norm_(std::move(norm)),
-        convolution_(&chain.add_site(layer_name, "convolution", layer_->options.out_channels)),
-        normalisation_(&chain.add_site(norm_name, "norm", layer_->options.out_channels)) {}
-
-  at::Tensor forward(const at::Tensor& input, const ForwardRequest& request) const {
-    return run_site(request, *normalisation_, convolve_at_site(request, *convolution_, *layer_, input),
-                    [&](const at::Tensor& value) {
-                      return norm_->forward(value, request.batch_norm, request.parameters);
-                    });
-  }
-
- private:
-  std::shared_ptr<Conv2d> layer_;
-  std::shared_ptr<BatchNorm2d> norm_;
-  const Site* convolution_;
-  const Site* normalisation_;
-};
 
 }  // namespace
 
@@ -98,6 +71,7 @@ ResNet::ResNet(const ResNetOptions& options, const at::Generator& generator) : o
     }
     add_stage(i + 1, shape, generator);
   }
+  lay_out_channels_last(*this);
   if (options_.irn) return;
   classifier_ = register_module("fc", std::make_shared<Linear>(channels_, kImageNetClasses, true, generator));
   // It serves reference_logits() alone: no optimiser is to see it, and until weights are loaded it is zero.
@@ -110,18 +84,16 @@ void ResNet::add_stem(const at::Generator& generator) {
   channels_ = 64;
   const std::int64_t stride = options_.irn ? options_.strides[0] : 2;
   stem_ = register_module(
-      "conv1",
-      convolution({.in_channels = 3, .out_channels = channels_, .kernel = 7, .stride = stride, .padding = 3}, generator));
+      "conv1", convolution({.in_channels = 3, .out_channels = channels_, .kernel = 7, .stride = stride, .padding = 3},
+                           generator));
   const auto norm = register_module("bn1", std::make_shared<BatchNorm2d>(channels_));
   if (options_.frozen_stages >= 1) {
     stem_->set_requires_grad(false);
     norm->set_requires_grad(false);
   }
-  const ConvNorm first(stem_, norm, chain_, "conv1", "bn1");
-  const Site& activation = chain_.add_site("relu", "activation", channels_);
-  chain_.add_step([first, &activation](const at::Tensor& input, const ForwardRequest& request) {
-    return activate_at_site(request, activation, first.forward(input, request));
-  });
+  const ConvolutionUnit unit(stem_, norm, Activation::relu, chain_, {"conv1", "bn1", "relu"});
+  chain_.add_step(
+      [unit](const at::Tensor& input, const ForwardRequest& request) { return unit.forward(input, request); });
   stride_px_ = static_cast<double>(stride);
   chain_.add_tap({.name = "relu", .aliases = {}, .channels = channels_, .stride_px = stride_px_});
 
@@ -129,6 +101,7 @@ void ResNet::add_stem(const at::Generator& generator) {
   chain_.add_step([&pool](const at::Tensor& input, const ForwardRequest& request) {
     return run_site(request, pool, input, [](const at::Tensor& value) { return at::max_pool2d(value, 3, 2, 1); });
   });
+  chain_.end_segment();
   stride_px_ *= 2;
   chain_.add_tap({.name = "stage1", .aliases = {"stem", "maxpool"}, .channels = channels_, .stride_px = stride_px_});
 }
@@ -163,40 +136,41 @@ void ResNet::add_stage(std::int64_t number, const StageShape& shape, const at::G
       add3x3(shape.width, 1);
     }
 
-    std::vector<ConvNorm> layers;
-    std::vector<const Site*> activations;
+    // torchvision's order of modules, and so of initial values; the shortcut is computed first.
+    std::vector<std::shared_ptr<Conv2d>> layers;
+    std::vector<std::shared_ptr<BatchNorm2d>> norms;
     for (std::size_t j = 0; j < convolutions.size(); ++j) {
       const std::string index = std::to_string(j + 1);
-      const auto layer = module->register_module("conv" + index, convolution(convolutions[j], generator));
-      const auto norm =
-          module->register_module("bn" + index, std::make_shared<BatchNorm2d>(convolutions[j].out_channels));
-      layers.emplace_back(layer, norm, chain_, name + ".conv" + index, name + ".bn" + index);
-      if (j + 1 < convolutions.size()) {
-        activations.push_back(&chain_.add_site(name + ".relu" + index, "activation", shape.width));
-      }
+      layers.push_back(module->register_module("conv" + index, convolution(convolutions[j], generator)));
+      norms.push_back(
+          module->register_module("bn" + index, std::make_shared<BatchNorm2d>(convolutions[j].out_channels)));
     }
-    std::vector<ConvNorm> shortcut;  // none where the input fits
+    std::vector<ConvolutionUnit> shortcut;  // none where the input fits
     if (stride != 1 || channels_ != out_channels) {
       const auto downsample = module->register_module("downsample", std::make_shared<Layers>());
       const auto layer = downsample->register_module(
           "0", convolution({.in_channels = channels_, .out_channels = out_channels, .stride = stride}, generator));
       const auto norm = downsample->register_module("1", std::make_shared<BatchNorm2d>(out_channels));
-      shortcut.emplace_back(layer, norm, chain_, name + ".downsample.0", name + ".downsample.1");
+      const std::string place = name + ".downsample.";
+      shortcut.emplace_back(layer, norm, Activation::none, chain_,
+                            ConvolutionUnit::Names{place + "0", place + "1", ""});
     }
-    activations.push_back(
-        &chain_.add_site(name + ".relu" + std::to_string(convolutions.size()), "activation", out_channels));
+    std::vector<ConvolutionUnit> units;
+    for (std::size_t j = 0; j < layers.size(); ++j) {
+      const std::string index = std::to_string(j + 1);
+      units.emplace_back(layers[j], norms[j], Activation::relu, chain_,
+                         ConvolutionUnit::Names{name + ".conv" + index, name + ".bn" + index, name + ".relu" + index});
+    }
 
-    chain_.add_step([layers, activations, shortcut, &block](const at::Tensor& input, const ForwardRequest& request) {
+    chain_.add_step([units, shortcut, &block](const at::Tensor& input, const ForwardRequest& request) {
       return run_site(request, block, input, [&](const at::Tensor& value) {
-        at::Tensor branch = value;
-        for (std::size_t j = 0; j < layers.size(); ++j) {
-          branch = layers[j].forward(branch, request);
-          if (j + 1 < layers.size()) branch = activate_at_site(request, *activations[j], branch);
-        }
         const at::Tensor direct = shortcut.empty() ? value : shortcut.front().forward(value, request);
-        return activate_at_site(request, *activations.back(), branch + direct);
+        at::Tensor branch = value;
+        for (std::size_t j = 0; j + 1 < units.size(); ++j) branch = units[j].forward(branch, request);
+        return units.back().forward(branch, request, direct);
       });
     });
+    chain_.end_segment();
     if (options_.frozen_stages > number) module->set_requires_grad(false);
     channels_ = out_channels;
     stride_px_ *= static_cast<double>(stride);
@@ -215,11 +189,7 @@ void ResNet::add_stage(std::int64_t number, const StageShape& shape, const at::G
 
 ForwardResult ResNet::forward(const ForwardRequest& request) {
   require_servable(request, *this);
-  if (request.from) return chain_.run(request);
-  // Channels last: all layers follow their input's layout, and CPUs are faster in it.
-  ForwardRequest inner = request;
-  inner.images_nchw = request.images_nchw.contiguous(at::MemoryFormat::ChannelsLast);
-  return chain_.run(inner);
+  return chain_.run(with_channels_last(request));
 }
 
 std::shared_ptr<Backbone> ResNet::clone() const {

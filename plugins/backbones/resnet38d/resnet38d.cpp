@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
+#include "seedbed/convolution_unit.hpp"
+
 namespace seedbed::resnet38d {
 
 class ResNet38d::Layers : public Module {
@@ -19,10 +21,7 @@ class ResNet38d::PreActivation {
         activation_(&chain.add_site(name + "_activation", "activation", norm_->weight.size(0))) {}
 
   at::Tensor forward(const at::Tensor& input, const ForwardRequest& request) const {
-    const at::Tensor normed = run_site(request, *normalisation_, input, [&](const at::Tensor& value) {
-      return norm_->forward(value, request.batch_norm, request.parameters);
-    });
-    return run_site(request, *activation_, normed, [](const at::Tensor& value) { return at::relu(value); });
+    return normed_at_sites(request, *normalisation_, *norm_, *activation_, Activation::relu, input);
   }
 
  private:
@@ -43,9 +42,10 @@ ResNet38d::ResNet38d(const Resnet38dParameters& parameters, const at::Generator&
   const bool frozen = parameters_.frozen == "psa";
   channels_ = 64;
   stem_ = register_module(
-      "conv1a", std::make_shared<Conv2d>(
-                    Conv2dOptions{.in_channels = 3, .out_channels = channels_, .kernel = 3, .padding = 1, .bias = false},
-                    generator));
+      "conv1a",
+      std::make_shared<Conv2d>(
+          Conv2dOptions{.in_channels = 3, .out_channels = channels_, .kernel = 3, .padding = 1, .bias = false},
+          generator));
   if (frozen) stem_->set_requires_grad(false);
   const Site& site = chain_.add_site("conv1a", "convolution", channels_);
   chain_.add_step([stem = stem_, &site](const at::Tensor& input, const ForwardRequest& request) {
@@ -77,17 +77,15 @@ ResNet38d::ResNet38d(const Resnet38dParameters& parameters, const at::Generator&
   const auto norm = register_module("bn7", std::make_shared<BatchNorm2d>(channels_));
   if (frozen) norm->set_requires_grad(false);
   const PreActivation last(norm, chain_, "bn7");
-  chain_.add_step([last](const at::Tensor& input, const ForwardRequest& request) {
-    return last.forward(input, request);
-  });
+  chain_.add_step(
+      [last](const at::Tensor& input, const ForwardRequest& request) { return last.forward(input, request); });
   add_tap("final", {"conv6"});
+  lay_out_channels_last(*this);
 }
 
 void ResNet38d::add_tap(std::string name, std::vector<std::string> aliases) {
-  chain_.add_tap({.name = std::move(name),
-                  .aliases = std::move(aliases),
-                  .channels = channels_,
-                  .stride_px = stride_px_});
+  chain_.add_tap(
+      {.name = std::move(name), .aliases = std::move(aliases), .channels = channels_, .stride_px = stride_px_});
 }
 
 void ResNet38d::add_pair(const std::string& name, std::int64_t width, std::int64_t out_channels, std::int64_t stride,
@@ -125,8 +123,8 @@ void ResNet38d::add_unit(const std::string& name, const std::vector<UnitConvolut
     const auto norm = unit->register_module(norm_name, std::make_shared<BatchNorm2d>(channels));
     if (frozen) norm->set_requires_grad(false);
     const PreActivation before(norm, chain_, name + "." + norm_name);
-    const auto drop = unit->register_module("dropout_" + each.suffix,
-                                            std::make_shared<Dropout>(layers.empty() ? 0 : dropout, true));
+    const auto drop =
+        unit->register_module("dropout_" + each.suffix, std::make_shared<Dropout>(layers.empty() ? 0 : dropout, true));
     const auto layer = unit->register_module(
         layer_name, std::make_shared<Conv2d>(Conv2dOptions{.in_channels = channels,
                                                            .out_channels = each.out_channels,
@@ -136,7 +134,8 @@ void ResNet38d::add_unit(const std::string& name, const std::vector<UnitConvolut
                                                            .dilation = each.dilation,
                                                            .bias = false},
                                              generator));
-    layers.push_back({before, drop, layer, &chain_.add_site(name + "." + layer_name, "convolution", each.out_channels)});
+    layers.push_back(
+        {before, drop, layer, &chain_.add_site(name + "." + layer_name, "convolution", each.out_channels)});
     channels = each.out_channels;
   }
   const auto finish = [layers](at::Tensor branch, const ForwardRequest& request) {
@@ -170,6 +169,7 @@ void ResNet38d::add_unit(const std::string& name, const std::vector<UnitConvolut
       return finish(first.forward(input, request), request) + input;
     });
   }
+  chain_.end_segment();
   if (frozen && name.starts_with("b2")) unit->set_requires_grad(false);
   channels_ = out_channels;
   stride_px_ *= static_cast<double>(stride);
@@ -177,11 +177,7 @@ void ResNet38d::add_unit(const std::string& name, const std::vector<UnitConvolut
 
 ForwardResult ResNet38d::forward(const ForwardRequest& request) {
   require_servable(request, *this);
-  if (request.from) return chain_.run(request);
-  // Channels last: all layers follow their input's layout, and CPUs are faster in it.
-  ForwardRequest inner = request;
-  inner.images_nchw = request.images_nchw.contiguous(at::MemoryFormat::ChannelsLast);
-  return chain_.run(inner);
+  return chain_.run(with_channels_last(request));
 }
 
 std::shared_ptr<Backbone> ResNet38d::clone() const {
@@ -193,9 +189,8 @@ std::shared_ptr<Backbone> ResNet38d::clone() const {
 
 StateReport ResNet38d::load_weights(const NamedTensors& tensors) {
   StateReport report = load_state(tensors);
-  std::erase_if(report.extra, [](const std::string& name) {
-    return name.starts_with("fc8.") || name.starts_with("linear1000.");
-  });
+  std::erase_if(report.extra,
+                [](const std::string& name) { return name.starts_with("fc8.") || name.starts_with("linear1000."); });
   return report;
 }
 

@@ -8,6 +8,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <c10/core/GradMode.h>
 
+#include "seedbed/convolution_unit.hpp"
 #include "seedbed/error.hpp"
 
 namespace seedbed::small_cnn {
@@ -54,6 +55,7 @@ SmallCnn::SmallCnn(const SmallCnnParameters& parameters, const at::Generator& ge
                       generator);
       in_channels = channels;
     }
+    chain_.end_segment();
     const auto stride_px = static_cast<double>(std::int64_t{1} << std::min(number, halvings));
     const bool last = number == kNumStages;
     chain_.add_tap({.name = last ? "final" : name,
@@ -75,7 +77,7 @@ void SmallCnn::add_convolution(Stage& stage, const std::string& stage_name, std:
   if (parameters_.norm != "none") add_norm(stage, stage_name, number, options.out_channels);
   const Site& activation = chain_.add_site(stage_name + ".activation" + suffix, "activation", options.out_channels);
   chain_.add_step([&activation](const at::Tensor& input, const ForwardRequest& request) {
-    return run_site(request, activation, input, [](const at::Tensor& value) { return at::relu(value); });
+    return activated_at_site(request, activation, Activation::relu, input);
   });
 }
 

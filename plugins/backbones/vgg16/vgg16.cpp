@@ -6,6 +6,8 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <c10/core/GradMode.h>
 
+#include "seedbed/convolution_unit.hpp"
+
 namespace seedbed::vgg16 {
 namespace {
 
@@ -17,10 +19,6 @@ std::shared_ptr<Conv2d> convolution(const Conv2dOptions& options, const at::Gene
   layer->weight.normal_(0, std::sqrt(2.0 / fan_out), generator);
   layer->bias.zero_();
   return layer;
-}
-
-at::Tensor activate_at_site(const ForwardRequest& request, const Site& site, const at::Tensor& input) {
-  return run_site(request, site, input, [](const at::Tensor& value) { return at::relu(value); });
 }
 
 }  // namespace
@@ -37,7 +35,12 @@ Vgg16::Vgg16(const Vgg16Parameters& parameters, const at::Generator& generator) 
   add_stage(3, 3, 256, generator);
   add_stage(4, 3, 512, generator);
   add_stage(5, 3, 512, generator);
+<<<<<<< HEAD
   if (padded_pools()) add_wide_layers(generator);
+=======
+  if (dilated()) add_wide_layers(generator);
+  lay_out_channels_last(*this);
+>>>>>>> 4adc0fa (Activation checkpointing, convolution units with folded norms, parameters marked as new)
 }
 
 void Vgg16::add_stage(std::int64_t number, std::int64_t depth, std::int64_t width, const at::Generator& generator) {
@@ -48,38 +51,26 @@ void Vgg16::add_stage(std::int64_t number, std::int64_t depth, std::int64_t widt
     const std::string place = stage + "_" + std::to_string(i);
     const std::string index = std::to_string(index_);
     const std::string name = features_ ? "features." + index : "conv" + place;
-    const auto layer = convolution({.in_channels = channels_,
-                                    .out_channels = width,
-                                    .kernel = 3,
-                                    .padding = dilation,
-                                    .dilation = dilation},
-                                   generator);
+    const auto layer = convolution(
+        {.in_channels = channels_, .out_channels = width, .kernel = 3, .padding = dilation, .dilation = dilation},
+        generator);
     features_ ? features_->register_module(index, layer) : register_module(name, layer);
     if (!first_) first_ = layer;
-    const Site& site = chain_.add_site(name, "convolution", width);
-    chain_.add_step([layer, &site](const at::Tensor& input, const ForwardRequest& request) {
-      return convolve_at_site(request, site, *layer, input);
-    });
+    layer->set_requires_grad(parameters_.frozen_stages < number);
     ++index_;
+    ConvolutionUnit::Names names{name, "", ""};
+    std::shared_ptr<BatchNorm2d> norm;
     if (parameters_.variant == "torchvision_bn") {
-      const auto norm =
-          features_->register_module(std::to_string(index_), std::make_shared<BatchNorm2d>(width));
+      norm = features_->register_module(std::to_string(index_), std::make_shared<BatchNorm2d>(width));
       norm->set_requires_grad(parameters_.frozen_stages < number);
-      const Site& norm_site = chain_.add_site("features." + std::to_string(index_), "norm", width);
-      chain_.add_step([norm, &norm_site](const at::Tensor& input, const ForwardRequest& request) {
-        return run_site(request, norm_site, input, [&](const at::Tensor& value) {
-          return norm->forward(value, request.batch_norm, request.parameters);
-        });
-      });
+      names.norm = "features." + std::to_string(index_);
       ++index_;
     }
-    layer->set_requires_grad(parameters_.frozen_stages < number);
-
     const std::string activated = features_ ? "features." + std::to_string(index_) : "relu" + place;
-    const Site& activation = chain_.add_site(activated, "activation", width);
-    chain_.add_step([&activation](const at::Tensor& input, const ForwardRequest& request) {
-      return activate_at_site(request, activation, input);
-    });
+    names.activation = activated;
+    const ConvolutionUnit unit(layer, norm, Activation::relu, chain_, names);
+    chain_.add_step(
+        [unit](const at::Tensor& input, const ForwardRequest& request) { return unit.forward(input, request); });
     ++index_;
     channels_ = width;
     TapInfo tap{.name = activated, .aliases = {}, .channels = width, .stride_px = stride_px_};
@@ -109,6 +100,7 @@ void Vgg16::add_pool(const std::string& name, std::int64_t kernel, std::int64_t 
     return run_site(request, site, input,
                     [=](const at::Tensor& value) { return at::max_pool2d(value, kernel, stride, padding); });
   });
+  chain_.end_segment();
   ++index_;
   stride_px_ *= static_cast<double>(stride);
   TapInfo tap{.name = name, .aliases = {}, .channels = channels_, .stride_px = stride_px_};
@@ -135,11 +127,10 @@ void Vgg16::add_wide_layers(const at::Generator& generator) {
   const std::int64_t dilation = parameters_.fc6_dilation > 0 ? parameters_.fc6_dilation : own_dilation;
   const auto add = [&](const std::string& number, const Conv2dOptions& options) {
     const auto layer = register_module("fc" + number, convolution(options, generator));
-    const Site& site = chain_.add_site("fc" + number, "convolution", kWidth);
-    const Site& activation = chain_.add_site("relu" + number, "activation", kWidth);
-    chain_.add_step([layer, &site, &activation](const at::Tensor& input, const ForwardRequest& request) {
-      return activate_at_site(request, activation, convolve_at_site(request, site, *layer, input));
-    });
+    const ConvolutionUnit unit(layer, nullptr, Activation::relu, chain_, {"fc" + number, "", "relu" + number});
+    chain_.add_step(
+        [unit](const at::Tensor& input, const ForwardRequest& request) { return unit.forward(input, request); });
+    chain_.end_segment();
     channels_ = kWidth;
   };
   add("6", {.in_channels = channels_, .out_channels = kWidth, .kernel = 3, .padding = dilation, .dilation = dilation});
@@ -149,7 +140,8 @@ void Vgg16::add_wide_layers(const at::Generator& generator) {
     return dropout->forward(input, request.run ? request.run->generator() : at::Generator());
   });
   add("7", {.in_channels = kWidth, .out_channels = kWidth});
-  chain_.add_tap({.name = "final", .aliases = {"fc7", "relu7", "conv5fc"}, .channels = kWidth, .stride_px = stride_px_});
+  chain_.add_tap(
+      {.name = "final", .aliases = {"fc7", "relu7", "conv5fc"}, .channels = kWidth, .stride_px = stride_px_});
 }
 
 Normalisation Vgg16::normalisation() const {
@@ -171,11 +163,7 @@ std::int64_t Vgg16::minimum_size_px() const {
 
 ForwardResult Vgg16::forward(const ForwardRequest& request) {
   require_servable(request, *this);
-  if (request.from) return chain_.run(request);
-  // Channels last: all layers follow their input's layout, and CPUs are faster in it.
-  ForwardRequest inner = request;
-  inner.images_nchw = request.images_nchw.contiguous(at::MemoryFormat::ChannelsLast);
-  return chain_.run(inner);
+  return chain_.run(with_channels_last(request));
 }
 
 std::shared_ptr<Backbone> Vgg16::clone() const {
@@ -187,11 +175,16 @@ std::shared_ptr<Backbone> Vgg16::clone() const {
 
 StateReport Vgg16::load_weights(const NamedTensors& tensors) {
   StateReport report = load_state(tensors);
+<<<<<<< HEAD
   std::erase_if(report.extra, [](const std::string& name) {
     // DRS's files hold each layer twice (features.0 is layer1_conv1), its controllers and its layers behind stage 5.
     return name.starts_with("classifier.") || name.starts_with("fc8.") || name.starts_with("layer") ||
            name.starts_with("extra_");
   });
+=======
+  std::erase_if(report.extra,
+                [](const std::string& name) { return name.starts_with("classifier.") || name.starts_with("fc8."); });
+>>>>>>> 4adc0fa (Activation checkpointing, convolution units with folded norms, parameters marked as new)
   return report;
 }
 

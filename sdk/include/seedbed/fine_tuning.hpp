@@ -39,7 +39,8 @@ class SEEDBED_API FineTunedBackbone {
   NamedTensors taps(const at::Tensor& images_nchw, const std::vector<std::string>& names, RunContext* run,
                     SiteRewriter* rewriter = nullptr) const;
 
-  /// Groups `pretrained*` of the backbone and `new*` of what stands on it, with the options' factors.
+  /// Groups `pretrained*` of the backbone and `new*` of what stands on it and of what its weights file lacked, with the
+  /// options' factors.
   std::vector<ParameterGroup> parameter_groups(const std::vector<const Module*>& added) const;
 
  private:

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <ATen/core/Generator.h>
@@ -52,6 +53,9 @@ class SEEDBED_API BatchNorm2d : public Module {
  public:
   explicit BatchNorm2d(std::int64_t channels, double epsilon = 1e-5, double momentum = 0.1);
   at::Tensor forward(const at::Tensor& input_nchw, BatchNormMode mode, ParameterMode parameters = ParameterMode::live);
+
+  /// What the norm is on its stored statistics: input * scale + shift, [C] each.
+  std::pair<at::Tensor, at::Tensor> scale_and_shift() const;
   at::Tensor weight, bias, running_mean, running_var, num_batches_tracked;
 
  private:

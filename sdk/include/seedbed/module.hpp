@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -43,7 +44,15 @@ class SEEDBED_API Module {
   /// Copies values in. Shapes must match; a tensor that does not fit is reported and left as it was.
   StateReport load_state(const NamedTensors& tensors);
 
-  /// Takes over values, gradient flags and train mode of a module of the same structure (what clone() does after it
+  /// Says of parameters, by name, that they did not come with the weights of the others: a class token that the file
+  /// lacks, a layer of another shape. grouped_parameters() puts them into groups of their own. The host marks what a
+  /// weights file left as it was. Throws: ContractError for a name that is no parameter.
+  void mark_new(const std::vector<std::string>& names);
+
+  /// The names of marked parameters, in order of registration.
+  std::vector<std::string> new_parameters() const;
+
+  /// Takes over values, gradient flags, marks of new parameters and train mode of a module of the same structure (what clone() does after it
   /// has built its copy). Throws: ContractError where names or shapes differ.
   void copy_from(const Module& other);
 
@@ -73,6 +82,7 @@ class SEEDBED_API Module {
   struct Entry {
     std::string name;
     at::Tensor tensor;
+    bool is_new = false;
   };
   struct Child {
     std::string name;
@@ -80,6 +90,7 @@ class SEEDBED_API Module {
   };
 
   void add_child(std::string name, std::shared_ptr<Module> child);
+  Entry* find_parameter(std::string_view path);
   void check_name(const std::string& name) const;
 
   std::vector<Entry> parameters_;

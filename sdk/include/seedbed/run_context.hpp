@@ -30,6 +30,10 @@ class SEEDBED_API RunContext {
   /// nor loader threads matter. Draw tensors contiguous, then lay them out.
   virtual at::Generator generator() const = 0;
 
+  /// Whether backbones keep for a backward pass only what lies at the borders of their parts, and compute the rest again
+  /// (the study's `train.checkpoint_activations`; activation_checkpointing.hpp). Default: false.
+  virtual bool checkpoints_activations() const;
+
   /// Reports work inside a stage: `done` of `total` units. Cheap; call it as often as you like.
   virtual void progress(std::int64_t done, std::int64_t total) = 0;
 

@@ -44,6 +44,10 @@ class SEEDBED_API StepChain {
   /// A step that reads or changes what the pass carries.
   void add_pass_step(PassStep step);
 
+  /// Ends a segment of activation checkpointing behind the step added last: its output is kept, what led to it from the
+  /// segment before is computed again. Place it where little is to be kept. A chain without any keeps every step's output.
+  void end_segment();
+
   /// The next of the blocks that attention plans count, from 0: it runs wherever a plan asks for its exports. Its tap is
   /// "block.N".
   void add_block(PassStep step);
@@ -56,6 +60,10 @@ class SEEDBED_API StepChain {
   std::vector<TapInfo> taps() const;
   std::vector<Site> sites() const { return {sites_.begin(), sites_.end()}; }
 
+  /// Checkpoints activations where the request's run says so and gradients are on; not in passes with a rewriter, a
+  /// convolution rule or an external map that has a graph, which are lent for the call only. Then the chain must live
+  /// until the backward pass is over.
+  ///
   /// Requires: require_servable(request). Throws: UserError for a tap to keep, or a block of the attention plan, that lies
   /// before the tap to start from.
   ForwardResult run(const ForwardRequest& request) const;
@@ -66,12 +74,16 @@ class SEEDBED_API StepChain {
     std::size_t num_steps;  // run before its value is there
   };
   const Tap& find(std::string_view name) const;
+  at::Tensor run_steps(std::size_t first, std::size_t end, at::Tensor value, Pass& pass) const;
+  at::Tensor run_checkpointed(std::size_t first, std::size_t end, const at::Tensor& value, Pass& pass) const;
+  std::size_t segment_end(std::size_t first, std::size_t end) const;
   std::size_t last_step(const ForwardRequest& request, const std::vector<std::string>& keep) const;
   void require_ahead(const ForwardRequest& request, const std::vector<std::string>& keep, std::size_t start) const;
 
   std::deque<Site> sites_;
   std::vector<PassStep> steps_;
-  std::vector<std::size_t> blocks_;  // the step of each block
+  std::vector<std::size_t> blocks_;        // the step of each block
+  std::vector<std::size_t> segment_ends_;  // numbers of steps
   std::vector<Tap> taps_;
 };
 

@@ -26,7 +26,8 @@ struct ParameterGroup {
 };
 
 /// The parameters of `module` that require gradients as up to three groups: "NAME" (weights), "NAME_bias" and
-/// "NAME_norm" (scales and shifts: vectors whose sibling `weight` is a vector). Empty groups are left out.
+/// "NAME_norm" (scales and shifts: vectors whose sibling `weight` is a vector). Parameters marked as new
+/// (Module::mark_new) are in groups "new", "new_bias" and "new_norm" instead. Empty groups are left out.
 SEEDBED_API std::vector<ParameterGroup> grouped_parameters(const Module& module, std::string_view name);
 
 /// One batch of one view of the images.

@@ -108,6 +108,15 @@ TEST_F(ModelBuilderTest, AMethodsFilesComeFromItsBinding) {
   EXPECT_THROW(run.file("weights"), UserError);
 }
 
+TEST_F(ModelBuilderTest, ARunSaysWhetherActivationsAreCheckpointed) {
+  for (const bool on : {false, true}) {
+    ModelSettings settings{{"disc"}, 0, 0, 1, "test", "."};
+    settings.checkpoint_activations = on;
+    ModelBuilder made(registry_, services_, settings);
+    EXPECT_EQ(made.refiner(scale_binding(1), nullptr).run->checkpoints_activations(), on);
+  }
+}
+
 TEST_F(ModelBuilderTest, ARunPassesOnLogAndCancellation) {
   MethodRun run(services_, scale_binding(1), ".");
   run.log(LogLevel::info, "hello");

@@ -77,6 +77,16 @@ TEST(BackboneWeights, WithoutStrictWhatDoesNotFitIsListed) {
   EXPECT_THAT(load_backbone_weights(backbone, {{"conv.weight", at::ones({2, 3})}}, false, "vgg.pth"), IsEmpty());
 }
 
+TEST(BackboneWeights, WhatTheFileLacksIsNew) {
+  TwoTensors backbone;
+  const at::Tensor counter = at::ones({}, at::kLong);
+  load_backbone_weights(backbone, {{"conv.weight", at::ones({2, 3})}}, false, "vgg.pth");
+  EXPECT_THAT(backbone.new_parameters(), IsEmpty());  // the counter is no parameter
+  load_backbone_weights(backbone, {{"conv.weight", at::ones({4, 3})}, {"norm.num_batches_tracked", counter}}, false,
+                        "vgg.pth");
+  EXPECT_THAT(backbone.new_parameters(), ElementsAre("conv.weight"));
+}
+
 TEST(BackboneWeights, ComeOutOfAWholeModelsCheckpoint) {
   const NamedTensors whole{{"backbone.conv.weight", at::ones({2, 3})}, {"classifier.weight", at::ones({4})}};
   const NamedTensors part = backbone_part(whole);

@@ -34,7 +34,10 @@ class FakeRun : public RunContext {
     throw UserError("", "no file is named for `" + std::string(parameter) + "`");
   }
 
+  bool checkpoints_activations() const override { return checkpoints_activations_; }
+
   void cancel() { cancelled_ = true; }
+  void checkpoint_activations(bool on) { checkpoints_activations_ = on; }
   std::int64_t done() const { return done_; }
   const std::vector<std::string>& messages() const { return messages_; }
 
@@ -43,6 +46,7 @@ class FakeRun : public RunContext {
   std::vector<std::string> messages_;
   std::int64_t done_ = 0;
   bool cancelled_ = false;
+  bool checkpoints_activations_ = false;
 };
 
 /// Two convolutions with activations, one transformer block on their cells: every kind of tap, site and plan.

@@ -98,6 +98,12 @@ TEST_F(FineTuningTest, GroupsOldAndNewWithTheirFactors) {
   EXPECT_EQ(factors.at("pretrained_bias"), 2.0);
   EXPECT_EQ(factors.at("new"), 10.0);
   EXPECT_EQ(factors.at("new_bias"), 20.0);
+  EXPECT_FALSE(factors.contains("new_norm"));
+  backbone_->mark_new({"norm.weight", "norm.bias"});  // in a file without them
+  for (const ParameterGroup& group : fine_tuned("none").parameter_groups({&added})) {
+    factors[group.name] = group.learning_rate_factor;
+  }
+  EXPECT_EQ(factors.at("new_norm"), 10.0);
   EXPECT_EQ(fine_tuned("all").parameter_groups({&added}).size(), 2u);
 }
 

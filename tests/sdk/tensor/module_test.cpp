@@ -1,5 +1,8 @@
 #include "seedbed/module.hpp"
 
+#include <map>
+#include <string>
+
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 #include <gmock/gmock.h>
@@ -142,6 +145,26 @@ TEST(GroupedParameters, SeparateWeightsBiasesAndNorms) {
   EXPECT_EQ(groups[2].parameters.size(), 2u);
   backbone.set_requires_grad(false);
   EXPECT_TRUE(grouped_parameters(backbone, "pretrained").empty());
+}
+
+TEST(GroupedParameters, TellWhatIsNewApart) {
+  testing::TinyBackbone backbone(testing::generator());
+  backbone.mark_new({"conv2.weight", "conv2.bias", "norm.bias"});
+  std::map<std::string, std::size_t> sizes;
+  for (const ParameterGroup& group : grouped_parameters(backbone, "pretrained")) {
+    sizes[group.name] = group.parameters.size();
+  }
+  EXPECT_EQ(sizes, (std::map<std::string, std::size_t>{{"pretrained", 3},
+                                                       {"pretrained_bias", 3},
+                                                       {"pretrained_norm", 1},
+                                                       {"new", 1},
+                                                       {"new_bias", 1},
+                                                       {"new_norm", 1}}));
+  EXPECT_EQ(grouped_parameters(backbone, "new").size(), 3u);
+  EXPECT_THAT(backbone.clone()->new_parameters(), ElementsAre("conv2.weight", "conv2.bias", "norm.bias"));
+  EXPECT_THAT([&] { backbone.mark_new({"norm.running_mean"}); },
+              ThrowsMessage<ContractError>(HasSubstr("`norm.running_mean`")));
+  EXPECT_THAT([&] { backbone.mark_new({"none.weight"}); }, ThrowsMessage<ContractError>(HasSubstr("`none.weight`")));
 }
 
 }  // namespace

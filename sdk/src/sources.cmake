@@ -1,7 +1,7 @@
 # Sources of the tensor half of the SDK (seedbed_sdk). Kernels are compiled at -O3: GCC 12 vectorises loops of unknown
 # length only there. -Wno-psabi: functions that take or return vectors are all inlined, so no convention is involved.
 set(SEEDBED_SDK_KERNEL_SOURCES
-<<<<<<< HEAD
+    "${CMAKE_CURRENT_LIST_DIR}/kernels/channel_affine.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/kernels/fusion.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/kernels/gradient_maps.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/kernels/map_pooling.cpp"
@@ -9,21 +9,13 @@ set(SEEDBED_SDK_KERNEL_SOURCES
     "${CMAKE_CURRENT_LIST_DIR}/kernels/position_table.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/kernels/resize.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/kernels/view_geometry.cpp")
-=======
-    "${CMAKE_CURRENT_LIST_DIR}/kernels/channel_affine.cpp"
-    "${CMAKE_CURRENT_LIST_DIR}/kernels/fusion.cpp" "${CMAKE_CURRENT_LIST_DIR}/kernels/pixel_adaptive.cpp"
-    "${CMAKE_CURRENT_LIST_DIR}/kernels/position_table.cpp" "${CMAKE_CURRENT_LIST_DIR}/kernels/resize.cpp")
->>>>>>> 4adc0fa (Activation checkpointing, convolution units with folded norms, parameters marked as new)
 set(SEEDBED_SDK_SOURCES
     "${CMAKE_CURRENT_LIST_DIR}/activation_checkpointing.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/attention.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/backbone.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/checks.cpp"
-<<<<<<< HEAD
     "${CMAKE_CURRENT_LIST_DIR}/classifier_generator.cpp"
-=======
     "${CMAKE_CURRENT_LIST_DIR}/convolution_unit.cpp"
->>>>>>> 4adc0fa (Activation checkpointing, convolution units with folded norms, parameters marked as new)
     "${CMAKE_CURRENT_LIST_DIR}/fine_tuning.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/input_guard.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/kinds.cpp"

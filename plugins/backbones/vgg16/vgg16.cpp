@@ -35,12 +35,8 @@ Vgg16::Vgg16(const Vgg16Parameters& parameters, const at::Generator& generator) 
   add_stage(3, 3, 256, generator);
   add_stage(4, 3, 512, generator);
   add_stage(5, 3, 512, generator);
-<<<<<<< HEAD
   if (padded_pools()) add_wide_layers(generator);
-=======
-  if (dilated()) add_wide_layers(generator);
   lay_out_channels_last(*this);
->>>>>>> 4adc0fa (Activation checkpointing, convolution units with folded norms, parameters marked as new)
 }
 
 void Vgg16::add_stage(std::int64_t number, std::int64_t depth, std::int64_t width, const at::Generator& generator) {
@@ -175,16 +171,11 @@ std::shared_ptr<Backbone> Vgg16::clone() const {
 
 StateReport Vgg16::load_weights(const NamedTensors& tensors) {
   StateReport report = load_state(tensors);
-<<<<<<< HEAD
   std::erase_if(report.extra, [](const std::string& name) {
     // DRS's files hold each layer twice (features.0 is layer1_conv1), its controllers and its layers behind stage 5.
     return name.starts_with("classifier.") || name.starts_with("fc8.") || name.starts_with("layer") ||
            name.starts_with("extra_");
   });
-=======
-  std::erase_if(report.extra,
-                [](const std::string& name) { return name.starts_with("classifier.") || name.starts_with("fc8."); });
->>>>>>> 4adc0fa (Activation checkpointing, convolution units with folded norms, parameters marked as new)
   return report;
 }
 

@@ -48,6 +48,7 @@ struct ViewBatch {
 /// Views of one stream by name; "main" is always there ("global", "local0", "strong" ...).
 using StreamBatch = std::map<std::string, ViewBatch, std::less<>>;
 
+class MapStore;
 class Trainable;
 
 struct StepRequest {
@@ -59,6 +60,8 @@ struct StepRequest {
   Trainable* teacher = nullptr;  ///< exponential moving average of the student, where the fit keeps one
   /// Weight of a loss term at this step (the study's `train.terms`); a term with weight 0 need not be computed.
   std::function<double(std::string_view term)> term_weight;
+  /// The fit's stores, as EpochServices gives them between epochs: what they hold outlives an interruption.
+  std::function<MapStore&(std::string_view name)> map_store;
   RunContext* run = nullptr;
 
   /// The main view of the main stream. Throws: ContractError where the host gave none.

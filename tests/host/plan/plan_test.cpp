@@ -119,6 +119,19 @@ TEST_F(PlanTest, CellsShareTheirCommonPrefix) {
   EXPECT_EQ(plan.study.cells.size(), 12u);
 }
 
+TEST_F(PlanTest, ObjectsAreScoredOnTheSeeds) {
+  Json cell = this->cell();
+  cell["score"]["targets"] = {"seeds", "instances"};
+  const Plan plan = this->plan({cell});
+  EXPECT_EQ(count(plan, "seeds"), 1u);
+  const auto score = std::find_if(plan.stages.begin(), plan.stages.end(),
+                                  [](const PlannedStage& stage) { return stage.spec.operation == "instances"; });
+  ASSERT_NE(score, plan.stages.end());
+  EXPECT_EQ(plan.stages[score->inputs.at(0)].spec.operation, "seeds");
+  EXPECT_TRUE(score->record.key_parts.at("images").contains("instances"));
+  EXPECT_TRUE(score->record.key_parts.at("images").contains("mask"));
+}
+
 // What a trained refiner reads beside its images: its own maps, and each companion through its chain and rule.
 TEST_F(PlanTest, CompanionsAreInputsOfTheFit) {
   Json cell = this->cell();

@@ -4,6 +4,7 @@
 
 #include "protocol/artefact_paths.hpp"
 #include "seedbed/error.hpp"
+#include "seedbed/fusion_plan.hpp"
 #include "stage_requests.hpp"
 #include "stages/product_artefact.hpp"
 #include "support/temp_folder.hpp"
@@ -103,6 +104,49 @@ TEST(Groups, RunEveryStageTypeOfAStudy) {
   expect_done(tested);
   EXPECT_THAT(tested.of(predict).artefacts, IsEmpty());
   EXPECT_GT(metric(tested.of(test), "pixel_accuracy"), 0.0);
+}
+
+StageSpec objects_of(const StageSpec& seeds) {
+  StageSpec spec = stage(StageType::score, "instances", "objects " + seeds.node, seeds.image_ids);
+  spec.settings = {{"target", "instances"}};
+  spec.inputs = {{"maps", seeds.key}};
+  return spec;
+}
+
+StageSpec prm_seeds(const std::string& instances) {
+  StageSpec seeds = cam_seeds("prm " + instances, 0, 4, /*trained=*/false);
+  seeds.methods["generator"] = builtin("prm", "prm", {{"instances", instances}});
+  seeds.settings["fusion"] = to_strings(named_fusion_plan("plain"));
+  return seeds;
+}
+
+// Objects that stream to their score, and those that are read from the disk, are the same.
+TEST(Groups, ScoreObjects) {
+  const TempFolder folder;
+  const StageSpec seeds = prm_seeds("response"), objects = objects_of(seeds);
+  const Recorder streamed = run(request(folder.path(), {seeds, objects}));
+  expect_done(streamed);
+  const StageResult& result = streamed.of(objects);
+  const double covered = metric(result, "instance_mabo");
+  EXPECT_GT(covered, 0.0);
+  for (const char* name : {"instance_map_25", "instance_map_50", "instance_map_75"}) EXPECT_GE(metric(result, name), 0.0);
+  EXPECT_GT(result.facts.at("objects"), 3);
+  EXPECT_GT(result.facts.at("objects_found"), 0);
+  EXPECT_THAT(result.ledger, ElementsAre(Field(&protocol::LedgerEntry::kind, "instances"),
+                                         Field(&protocol::LedgerEntry::kind, "masks")));
+  const Recorder stored = run(request(folder.path(), {objects}));
+  expect_done(stored);
+  EXPECT_EQ(metric(stored.of(objects), "instance_mabo"), covered);
+}
+
+TEST(Groups, SayThatThereAreNoObjects) {
+  const TempFolder folder;
+  const StageSpec seeds = prm_seeds("none"), objects = objects_of(seeds);
+  const Recorder recorder = run(request(folder.path(), {seeds, objects}));
+  EXPECT_EQ(recorder.of(seeds).state, StageState::done);
+  EXPECT_EQ(recorder.of(objects).state, StageState::failed);
+  EXPECT_EQ(recorder.of(objects).cause, Cause::user_error);
+  EXPECT_THAT(recorder.of(objects).message, HasSubstr("finds no objects"));
 }
 
 // What passes through memory equals what is read from the disk, to the last byte.

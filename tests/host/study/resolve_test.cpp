@@ -310,6 +310,15 @@ targets = ["pamr", "predictions", "seeds"]
   EXPECT_EQ(on.at("score").at("targets"), Json({"pamr", "predictions", "seeds"}));
 }
 
+TEST_F(ResolveTest, ObjectsAreScoredWhereSomebodyFindsThem) {
+  const std::string asked = "[score]\ntargets = [\"instances\"]\n";
+  const std::vector<std::string> prm{"seed_generator.method=prm", "seed_generator.instances=response"};
+  EXPECT_EQ(only_cell(asked, prm).at("score").at("targets"), Json({"instances"}));
+  EXPECT_EQ(only_cell("", prm).at("score").at("targets"), Json({"seeds"})) << "asked for by name only";
+  EXPECT_NE(errors_of(asked).find("`instances` one that finds objects"), std::string::npos);
+  EXPECT_NE(errors_of(asked, {"seed_generator.method=prm"}).find("nothing makes"), std::string::npos) << "switched off";
+}
+
 TEST_F(ResolveTest, PredictionsHaveTellingNames) {
   const Json predictions = only_cell(R"(
 [pseudo_label]

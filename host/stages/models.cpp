@@ -40,10 +40,9 @@ std::vector<WeightedLoss> build_losses(const StageContext& context, plugin::Mode
 
 void add_weights(const protocol::MethodBinding& binding, const StageContext& context, const std::string& purpose,
                  std::vector<protocol::LedgerEntry>& ledger) {
-  const auto file = binding.files.find("weights");
-  if (file != binding.files.end()) {
-    const std::string name = std::filesystem::path(file->second).stem().string();
-    ledger.push_back({"weights:" + name, context.spec.role, purpose, 0, 1});
+  for (const auto& [parameter, path] : binding.files) {
+    const std::string kind = parameter == "weights" ? "weights:" : "file:";
+    ledger.push_back({kind + std::filesystem::path(path).stem().string(), context.spec.role, purpose, 0, 1});
   }
   for (const auto& [slot, used] : binding.uses) add_weights(used, context, purpose, ledger);
 }

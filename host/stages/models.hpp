@@ -48,7 +48,7 @@ void load_checkpoint(const StageContext& context, Module& module, const std::str
 /// The trainable of a method that its manifest says trains. Throws: ContractError for null.
 Trainable& required_trainable(Trainable* trainable, const std::string& method);
 
-/// Ledger entries of the weights that reached the stage's methods.
+/// Ledger entries of the weights and other files that reached the stage's methods.
 std::vector<protocol::LedgerEntry> weights_ledger(const StageContext& context, const std::string& purpose);
 
 }  // namespace seedbed::stages

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
+
+#include <nlohmann/json.hpp>
 
 #include "seedbed/trainable.hpp"
 
@@ -16,6 +19,7 @@ class BatchSource {
  public:
   virtual ~BatchSource() = default;
 
+  /// Of the stream "main", whose epochs are the fit's.
   virtual std::int64_t batches_per_epoch() const = 0;
 
   /// Makes the next call of next() give batch `index` of the whole fit, counted from 0 over all epochs.
@@ -26,6 +30,10 @@ class BatchSource {
 
   /// Visits every image of the role once, in order, unaugmented, at the size that `train.input` gives.
   virtual void for_each_image(const std::function<void(const ViewBatch&)>& visit) = 0;
+
+  /// What was counted up to the last batch handed out (openings, broken images), so that a resumed fit reports the whole.
+  virtual nlohmann::ordered_json state() const = 0;
+  virtual void load_state(const nlohmann::ordered_json& state) = 0;
 };
 
 }  // namespace seedbed::fit

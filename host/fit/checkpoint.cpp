@@ -1,6 +1,6 @@
 #include "fit/checkpoint.hpp"
 
-#include <string_view>
+#include <string>
 
 #include <ATen/ATen.h>
 
@@ -11,30 +11,17 @@ namespace seedbed::fit {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 constexpr const char* kMetadata = "seedbed";
-
-void add(weights::OrderedTensors& tensors, std::string_view part, const NamedTensors& named) {
-  for (const auto& [name, tensor] : named) tensors.emplace_back(std::string(part) + name, tensor);
-}
-
-NamedTensors part_of(const NamedTensors& tensors, std::string_view prefix) {
-  NamedTensors part;
-  for (const auto& [name, tensor] : tensors) {
-    if (name.starts_with(prefix)) part[name.substr(prefix.size())] = tensor;
-  }
-  return part;
-}
 
 }  // namespace
 
 void write_resume_point(const std::filesystem::path& file, const ResumePoint& point) {
   weights::OrderedTensors tensors;
-  add(tensors, "module/", point.module);
-  add(tensors, "teacher/", point.teacher);
-  add(tensors, "optimiser/", point.optimiser);
-  add(tensors, "store/", point.stores);
-  const Json header{{"format", kFormat}, {"step", point.step}, {"loss_log", point.loss_log}};
+  for (const auto& [part, named] : point.parts) {
+    for (const auto& [name, tensor] : named) tensors.emplace_back(part + "/" + name, tensor);
+  }
+  const Json header{{"format", kFormat}, {"step", point.step}, {"state", point.state}};
   std::filesystem::create_directories(file.parent_path());
   weights::write_safetensors(file, tensors, {{kMetadata, header.dump()}});
 }
@@ -47,16 +34,14 @@ std::optional<ResumePoint> read_resume_point(const std::filesystem::path& file) 
   if (!header.is_object() || header.value("format", 0) != kFormat) {
     throw UserError(file.string(), "The resume point is not one of this version.", "remove it; the fit starts anew");
   }
-  NamedTensors tensors;
-  // Clones, since the next resume point takes this one's place on the disk.
-  for (const auto& entry : content->entries()) tensors[entry.name] = content->tensor(entry.name).clone();
   ResumePoint point;
   point.step = header.at("step");
-  point.loss_log = header.at("loss_log");
-  point.module = part_of(tensors, "module/");
-  point.teacher = part_of(tensors, "teacher/");
-  point.optimiser = part_of(tensors, "optimiser/");
-  point.stores = part_of(tensors, "store/");
+  point.state = header.at("state");
+  for (const auto& entry : content->entries()) {
+    const std::size_t stroke = entry.name.find('/');
+    // Clones, since the next resume point takes this one's place on the disk.
+    point.parts[entry.name.substr(0, stroke)][entry.name.substr(stroke + 1)] = content->tensor(entry.name).clone();
+  }
   return point;
 }
 

@@ -1,5 +1,7 @@
 #include "fit/ema.hpp"
 
+#include <algorithm>
+
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
@@ -17,6 +19,11 @@ void require_alike(const Named& teacher, const Named& student) {
 }
 
 }  // namespace
+
+double ema_decay_at(const TrainSettings& settings, std::int64_t steps_done) {
+  if (!settings.ema_warmup) return settings.ema_decay;
+  return std::min(settings.ema_decay, 1.0 - 1.0 / static_cast<double>(steps_done + 1));
+}
 
 void follow(Module& teacher, const Module& student, double decay) {
   const c10::NoGradGuard no_gradients;

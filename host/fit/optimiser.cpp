@@ -1,7 +1,6 @@
 #include "fit/optimiser.hpp"
 
 #include <cmath>
-#include <set>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -15,13 +14,7 @@ namespace {
 // PyTorch's SGD: the first step's buffer is the gradient itself.
 class Sgd : public Optimiser {
  public:
-  struct Settings {
-    double momentum;
-    double weight_decay;
-    bool nesterov;
-  };
-
-  Sgd(const Settings& settings, std::vector<ParameterGroup> groups)
+  Sgd(const OptimiserSettings& settings, std::vector<ParameterGroup> groups)
       : Optimiser(std::move(groups)), settings_(settings) {}
 
  protected:
@@ -42,14 +35,21 @@ class Sgd : public Optimiser {
   }
 
  private:
-  Settings settings_;
+  OptimiserSettings settings_;
 };
+
+// The published code hands the weight decay to the position where SGD takes its momentum; groups carry the decay.
+OptimiserSettings released(OptimiserSettings settings) {
+  settings.momentum = settings.weight_decay;
+  settings.nesterov = false;
+  return settings;
+}
 
 // Adam, and AdamW where the decay acts on the parameter and not on the gradient.
 class Adam : public Optimiser {
  public:
-  Adam(const TrainSettings& settings, std::vector<ParameterGroup> groups)
-      : Optimiser(std::move(groups)), settings_(settings), decoupled_(settings.optimiser == OptimiserKind::adamw) {}
+  Adam(const OptimiserSettings& settings, std::vector<ParameterGroup> groups)
+      : Optimiser(std::move(groups)), settings_(settings), decoupled_(settings.kind == OptimiserKind::adamw) {}
 
  protected:
   void update(const at::Tensor& parameter, double learning_rate, double weight_decay_factor, Slot& slot) override {
@@ -75,39 +75,9 @@ class Adam : public Optimiser {
   }
 
  private:
-  TrainSettings settings_;
+  OptimiserSettings settings_;
   bool decoupled_;
 };
-
-void apply_overrides(const TrainSettings& settings, std::vector<ParameterGroup>& groups) {
-  std::vector<std::string> names;
-  for (const ParameterGroup& group : groups) names.push_back(group.name);
-  for (const auto& [name, factors] : settings.groups) {
-    bool found = false;
-    for (ParameterGroup& group : groups) {
-      if (group.name != name) continue;
-      group.learning_rate_factor = factors.learning_rate_factor;
-      group.weight_decay_factor = factors.weight_decay_factor;
-      found = true;
-    }
-    if (!found) {
-      throw UserError("train.groups." + name, "The method has no such group of parameters: `" + name + "`.",
-                      "its groups are named like `" + nearest_name(name, names) + "`");
-    }
-  }
-}
-
-void check_disjoint(const std::vector<ParameterGroup>& groups) {
-  std::set<const void*> seen;
-  for (const ParameterGroup& group : groups) {
-    for (const at::Tensor& parameter : group.parameters) {
-      if (!seen.insert(parameter.unsafeGetTensorImpl()).second) {
-        throw ContractError("parameter_groups", "every parameter is in exactly one group", "one group",
-                            "a second one, `" + group.name + "`");
-      }
-    }
-  }
-}
 
 }  // namespace
 
@@ -160,8 +130,8 @@ void Optimiser::load_state(const NamedTensors& state) {
     const std::size_t parameter = std::stoul(name.substr(first + 1, second - first - 1));
     const std::string moment = name.substr(second + 1);
     if (group >= slots_.size() || parameter >= slots_[group].size()) {
-      throw ContractError("parameter_groups", "groups are the same whenever a fit is resumed", "a parameter `" + name + "`",
-                          "none");
+      throw ContractError("parameter_groups", "groups are the same whenever a fit is resumed",
+                          "a parameter `" + name + "`", "none");
     }
     Slot& slot = slots_[group][parameter];
     if (moment == "steps") {
@@ -172,19 +142,15 @@ void Optimiser::load_state(const NamedTensors& state) {
   }
 }
 
-std::unique_ptr<Optimiser> make_optimiser(const TrainSettings& settings, std::vector<ParameterGroup> groups) {
-  apply_overrides(settings, groups);
-  check_disjoint(groups);
-  switch (settings.optimiser) {
+std::unique_ptr<Optimiser> make_optimiser(const OptimiserSettings& settings, std::vector<ParameterGroup> groups) {
+  switch (settings.kind) {
     case OptimiserKind::sgd:
-      return std::make_unique<Sgd>(Sgd::Settings{settings.momentum, settings.weight_decay, settings.nesterov},
-                                   std::move(groups));
+      return std::make_unique<Sgd>(settings, std::move(groups));
     case OptimiserKind::sgd_poly_released:
-      // The published code hands the decay to the position where SGD takes its momentum.
-      return std::make_unique<Sgd>(Sgd::Settings{settings.weight_decay, settings.weight_decay, false},
-                                   std::move(groups));
+      return std::make_unique<Sgd>(released(settings), std::move(groups));
     case OptimiserKind::adam:
-    case OptimiserKind::adamw: return std::make_unique<Adam>(settings, std::move(groups));
+    case OptimiserKind::adamw:
+      return std::make_unique<Adam>(settings, std::move(groups));
   }
   throw ContractError("train", "optimisers are declared ones", "a declared optimiser", "another");
 }

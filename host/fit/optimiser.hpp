@@ -47,9 +47,7 @@ class Optimiser {
   std::vector<std::vector<Slot>> slots_ = {};
 };
 
-/// Applies the study's `groups` factors over those that the method declares. Throws: UserError for a group that the
-/// method does not have, with the nearest one; ContractError for a parameter in two groups.
-std::unique_ptr<Optimiser> make_optimiser(const TrainSettings& settings, std::vector<ParameterGroup> groups);
+std::unique_ptr<Optimiser> make_optimiser(const OptimiserSettings& settings, std::vector<ParameterGroup> groups);
 
 /// Scales all gradients down so that their joint norm is at most `limit`, and returns the norm before.
 double clip_gradients(const std::vector<at::Tensor>& parameters, double limit);

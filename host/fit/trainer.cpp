@@ -8,12 +8,13 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "fit/best_state.hpp"
 #include "fit/checkpoint.hpp"
 #include "fit/ema.hpp"
 #include "fit/map_stores.hpp"
-#include "fit/optimiser.hpp"
+#include "fit/optimiser_set.hpp"
+#include "fit/precision.hpp"
 #include "fit/random_streams.hpp"
-#include "fit/schedule.hpp"
 #include "seedbed/checks.hpp"
 #include "seedbed/error.hpp"
 
@@ -69,8 +70,13 @@ class FitLoop {
   explicit FitLoop(const FitJob& job)
       : job_(job),
         length_(length_of(job.settings, job.batches.batches_per_epoch())),
-        optimiser_(make_optimiser(job.settings, job.student.parameter_groups())),
-        log_(length_.steps) {}
+        optimisers_(job.settings, job.student.parameter_groups()),
+        scaler_(job.settings.precision),
+        losses_(length_.steps),
+        rates_(length_.steps),
+        best_(job.settings.keeps_best) {
+    check_precision(job.settings.precision, job.run.device());
+  }
 
   FitOutcome run() {
     const c10::NoGradGuard no_gradients;
@@ -90,19 +96,26 @@ class FitLoop {
 
  private:
   Module& module() { return job_.student.trained_module(); }
+  // The network that the fit is for.
+  Trainable& result() { return job_.settings.keeps_teacher ? *job_.teacher : job_.student; }
 
   void start();
   void collect();
   void one_step();
   void one_batch(StepRequest& request);
-  at::Tensor weighted_sum(const LossTerms& terms);
+  void apply_gradients();
+  void note_losses(const LossTerms& terms);
+  at::Tensor weighted_sum(const LossTerms& terms) const;
   void after_step();
   void end_epoch(std::int64_t epoch);
+  void check_terms(std::int64_t steps_per_epoch) const;
+  void validate();
   void finish();
+  void report();
   void stop_if_cancelled();
   StepRequest request_at(std::int64_t step, std::int64_t epoch);
-  double learning_rate() const;
-  void save() const;
+  void resume_from(const ResumePoint& point);
+  void save();
   NamedTensors teacher_state() const {
     return job_.teacher == nullptr ? NamedTensors{} : job_.teacher->trained_module().state();
   }
@@ -115,8 +128,11 @@ class FitLoop {
 
   const FitJob& job_;
   Length length_;
-  std::unique_ptr<Optimiser> optimiser_;
-  LossLog log_;
+  OptimiserSet optimisers_;
+  LossScaler scaler_;
+  LossLog losses_;
+  LossLog rates_;
+  BestState best_;
   MapStores stores_;
   std::int64_t step_ = 0;
   FitOutcome outcome_;
@@ -124,24 +140,33 @@ class FitLoop {
 
 void FitLoop::start() {
   if (job_.teacher != nullptr) become(job_.teacher->trained_module(), module());
-  for (const at::Tensor& parameter : optimiser_->parameters()) outcome_.parameters_trained += parameter.numel();
+  for (const at::Tensor& parameter : optimisers_.parameters()) outcome_.parameters_trained += parameter.numel();
   std::optional<ResumePoint> point;
   if (!job_.resume_file.empty()) point = read_resume_point(job_.resume_file);
-  if (!point) {
-    if (job_.collects) collect();
-  } else {
-    if (!module().load_state(point->module).complete()) {
-      throw ContractError(job_.method, "the trained module has the same tensors whenever it is built", "a complete state",
-                          "differences");
-    }
-    if (job_.teacher != nullptr) job_.teacher->trained_module().load_state(point->teacher);
-    optimiser_->load_state(point->optimiser);
-    stores_.load_state(point->stores);
-    log_.load_state(point->loss_log);
-    step_ = outcome_.resumed_from_step = point->step;
-    job_.run.log(LogLevel::info, "going on from step " + std::to_string(step_));
+  if (point) {
+    resume_from(*point);
+  } else if (job_.collects) {
+    collect();
   }
   job_.batches.start_at(step_ * job_.settings.accumulate);
+}
+
+void FitLoop::resume_from(const ResumePoint& point) {
+  auto parts = point.parts;
+  if (!module().load_state(parts["module"]).complete()) {
+    throw ContractError(job_.method, "the trained module has the same tensors whenever it is built", "a complete state",
+                        "differences");
+  }
+  if (job_.teacher != nullptr) job_.teacher->trained_module().load_state(parts["teacher"]);
+  optimisers_.load_state(parts["optimiser"]);
+  stores_.load_state(parts["store"]);
+  losses_.load_state(point.state.at("losses"));
+  rates_.load_state(point.state.at("learning_rates"));
+  scaler_.load_state(point.state.at("loss_scale"));
+  best_.load_state(point.state.at("validation"), std::move(parts["best"]));
+  job_.batches.load_state(point.state.at("batches"));
+  step_ = outcome_.resumed_from_step = point.step;
+  job_.run.log(LogLevel::info, "going on from step " + std::to_string(step_));
 }
 
 StepRequest FitLoop::request_at(std::int64_t step, std::int64_t epoch) {
@@ -152,6 +177,7 @@ StepRequest FitLoop::request_at(std::int64_t step, std::int64_t epoch) {
   request.num_epochs = length_.epochs;
   request.teacher = job_.teacher;
   request.term_weight = [this, step](std::string_view term) { return term_weight(job_.settings, term, step); };
+  request.map_store = [this](std::string_view name) -> MapStore& { return stores_.named(name); };
   request.run = &job_.run;
   return request;
 }
@@ -167,12 +193,6 @@ void FitLoop::collect() {
   });
 }
 
-double FitLoop::learning_rate() const {
-  const ScheduleSettings& schedule = job_.settings.schedule;
-  return schedule.by_epoch ? learning_rate_at(schedule, job_.settings.learning_rate, epoch_of(step_), length_.epochs)
-                           : learning_rate_at(schedule, job_.settings.learning_rate, step_, length_.steps);
-}
-
 void FitLoop::one_step() {
   module().train(true);
   StepRequest request = request_at(step_, epoch_of(step_));
@@ -181,30 +201,36 @@ void FitLoop::one_step() {
     request.streams = job_.batches.next();
     one_batch(request);
   }
-  if (job_.settings.clip_norm > 0) clip_gradients(optimiser_->parameters(), job_.settings.clip_norm);
-  optimiser_->step(learning_rate());
-  optimiser_->drop_gradients();
-  if (job_.teacher != nullptr) follow(job_.teacher->trained_module(), module(), job_.settings.ema_decay);
+  apply_gradients();
+  if (job_.teacher != nullptr) {
+    follow(job_.teacher->trained_module(), module(), ema_decay_at(job_.settings, step_ + 1));
+  }
   job_.student.after_step(request);
 }
 
 // The graph lives in this function only.
 void FitLoop::one_batch(StepRequest& request) {
-  at::Tensor loss;
+  const c10::AutoGradMode gradients(true);
+  LossTerms terms;
   {
-    const c10::AutoGradMode gradients(true);
-    const LossTerms terms = job_.student.training_step(request);
-    loss = weighted_sum(terms);
+    const AutocastScope precision(job_.settings.precision, job_.run.device());
+    terms = job_.student.training_step(request);
   }
+  note_losses(terms);
+  const at::Tensor loss = weighted_sum(terms);
   if (!loss.defined() || !loss.requires_grad()) return;  // every term is switched off at this step
-  if (job_.settings.accumulate > 1) {
-    const c10::AutoGradMode gradients(true);
-    loss = loss / static_cast<double>(job_.settings.accumulate);
-  }
-  loss.backward();
+  const double factor = scaler_.scale() / static_cast<double>(job_.settings.accumulate);
+  (factor == 1.0 ? loss : loss * factor).backward();
 }
 
-at::Tensor FitLoop::weighted_sum(const LossTerms& terms) {
+void FitLoop::apply_gradients() {
+  const Position position{step_, length_.steps, epoch_of(step_), length_.epochs};
+  for (const auto& [name, rate] : optimisers_.learning_rates(position)) rates_.add(step_, name, rate);
+  if (scaler_.unscale(optimisers_.parameters())) optimisers_.step(position);
+  optimisers_.drop_gradients();
+}
+
+void FitLoop::note_losses(const LossTerms& terms) {
   for (const auto& [name, value] : terms) {
     if (!value.defined() || value.numel() != 1) continue;  // check_loss_terms says so in words
     const double number = value.item<double>();
@@ -214,14 +240,18 @@ at::Tensor FitLoop::weighted_sum(const LossTerms& terms) {
                           std::to_string(step_) + "`.",
                       "a lower `learning_rate`, a warm-up, or `clip_norm`");
     }
-    log_.add(step_, name, number);
+    losses_.add(step_, name, number);
   }
   check_loss_terms(terms, job_.method);
+}
+
+at::Tensor FitLoop::weighted_sum(const LossTerms& terms) const {
   at::Tensor sum;
   for (const auto& [name, value] : terms) {
     const double weight = term_weight(job_.settings, name, step_);
     if (weight == 0) continue;
-    const at::Tensor term = weight == 1.0 ? value : value * weight;
+    const at::Tensor single = value.scalar_type() == at::kDouble ? value : value.to(at::kFloat);
+    const at::Tensor term = weight == 1.0 ? single : single * weight;
     sum = sum.defined() ? sum + term : term;
   }
   return sum;
@@ -230,30 +260,69 @@ at::Tensor FitLoop::weighted_sum(const LossTerms& terms) {
 void FitLoop::after_step() {
   const std::int64_t epoch = epoch_of(step_);
   step_ += 1;
+  if (job_.on_step) job_.on_step(losses_.last());
   job_.run.progress(step_, length_.steps);
   const bool last = step_ == length_.steps;
-  if (last || epoch_of(step_) != epoch) end_epoch(epoch);
+  const bool epoch_ends = last || epoch_of(step_) != epoch;
+  if (epoch_ends) end_epoch(epoch);
+  const std::int64_t interval = job_.settings.validate_every;
+  if (last || (interval > 0 ? step_ % interval == 0 : epoch_ends)) validate();
   const std::int64_t every = job_.settings.checkpoint_every;
   if (every > 0 && !last && step_ % every == 0) save();
 }
 
 void FitLoop::end_epoch(std::int64_t epoch) {
+  check_terms((job_.batches.batches_per_epoch() + job_.settings.accumulate - 1) / job_.settings.accumulate);
   module().train(false);
   const RandomScope random(job_.run.generator(), seed("epoch", epoch));
   Services services(job_.batches, stores_, job_.run, epoch);
   job_.student.after_epoch(services);
 }
 
+// A name that the method never gives must not pass for a weight. One epoch is waited for, since a term may be absent
+// where a batch holds nothing for it.
+void FitLoop::check_terms(std::int64_t steps_per_epoch) const {
+  for (const auto& [name, schedule] : job_.settings.terms) {
+    const std::int64_t end = schedule.to == 0 ? step_ : std::min(schedule.to, step_);
+    if (schedule.weight == 0 || end - schedule.from < steps_per_epoch || losses_.last().contains(name)) continue;
+    std::vector<std::string> given;
+    for (const auto& [term, value] : losses_.last()) given.push_back(term);
+    throw UserError("train.terms." + name, "The method gave no such loss term in a whole epoch: `" + name + "`.",
+                    "the nearest of its terms: `" + nearest_name(name, given) + "`");
+  }
+}
+
+void FitLoop::validate() {
+  if (!job_.validate) return;
+  Module& fitted = result().trained_module();
+  fitted.train(false);
+  const RandomScope random(job_.run.generator(), seed("validate", step_));
+  best_.offer(step_, job_.validate(), fitted);
+}
+
 void FitLoop::finish() {
-  module().train(false);
+  Module& fitted = result().trained_module();
+  if (job_.settings.keeps_best && best_.any()) fitted.load_state(best_.tensors());
+  fitted.train(false);
   const RandomScope random(job_.run.generator(), seed("finish", 0));
   Services services(job_.batches, stores_, job_.run, length_.epochs);
-  job_.student.finish(services);
-  outcome_.checkpoint = checkpoint_tensors(module().state(), teacher_state(), stores_.state());
+  result().finish(services);
+  const NamedTensors teacher = job_.settings.keeps_teacher ? NamedTensors{} : teacher_state();
+  outcome_.checkpoint = checkpoint_tensors(fitted.state(), teacher, stores_.state());
+  report();
+}
+
+void FitLoop::report() {
   outcome_.steps = length_.steps;
   outcome_.epochs = length_.epochs;
-  outcome_.curves = log_.curves();
-  outcome_.last_losses = log_.last();
+  outcome_.steps_left_out = scaler_.steps_left_out();
+  outcome_.curves = losses_.curves();
+  outcome_.learning_rates = rates_.curves();
+  outcome_.last_losses = losses_.last();
+  if (!best_.any()) return;
+  const LossCurve& course = best_.course();
+  outcome_.validated = job_.settings.keeps_best ? Validated{course, best_.step(), best_.value()}
+                                                : Validated{course, step_, course.values.back()};
 }
 
 // A fit that is asked to stop leaves a point to go on from.
@@ -266,15 +335,20 @@ void FitLoop::stop_if_cancelled() {
   }
 }
 
-void FitLoop::save() const {
+void FitLoop::save() {
   if (job_.resume_file.empty()) return;
   ResumePoint point;
   point.step = step_;
-  point.module = job_.student.trained_module().state();
-  point.teacher = teacher_state();
-  point.optimiser = optimiser_->state();
-  point.stores = stores_.state();
-  point.loss_log = log_.state();
+  point.parts = {{"module", module().state()},
+                 {"teacher", teacher_state()},
+                 {"optimiser", optimisers_.state()},
+                 {"store", stores_.state()},
+                 {"best", best_.tensors()}};
+  point.state = {{"losses", losses_.state()},
+                 {"learning_rates", rates_.state()},
+                 {"loss_scale", scaler_.state()},
+                 {"validation", best_.state()},
+                 {"batches", job_.batches.state()}};
   write_resume_point(job_.resume_file, point);
 }
 

@@ -97,6 +97,23 @@ std::vector<protocol::LedgerEntry> LabelledImages::ledger() const {
   return entries;
 }
 
+nlohmann::ordered_json LabelledImages::counts() const {
+  const std::lock_guard lock(mutex_);
+  nlohmann::ordered_json counts = nlohmann::ordered_json::object();
+  for (const auto& [kind, count] : counts_) counts[kind] = {{"images", count.image_ids}, {"opens", count.opens}};
+  return counts;
+}
+
+void LabelledImages::load_counts(const nlohmann::ordered_json& counts) {
+  const std::lock_guard lock(mutex_);
+  counts_.clear();
+  for (const auto& [kind, count] : counts.items()) {
+    Count& loaded = counts_[kind];
+    for (const auto& id : count.at("images")) loaded.image_ids.insert(id.get<std::string>());
+    loaded.opens = count.at("opens");
+  }
+}
+
 std::vector<std::string> images_with_class(LabelledImages& images, const std::vector<std::string>& image_ids) {
   std::vector<std::string> with_class;
   std::ranges::copy_if(image_ids, std::back_inserter(with_class),

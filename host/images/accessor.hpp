@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <ATen/core/Tensor.h>
+#include <nlohmann/json.hpp>
 
 #include "dataset/dataset.hpp"
 #include "images/decoded_content.hpp"
@@ -49,6 +50,10 @@ class LabelledImages {
 
   /// Everything opened so far, in alphabetical order of its kind.
   std::vector<protocol::LedgerEntry> ledger() const;
+
+  /// What the ledger is made of, and back: a stage that goes on after an interruption counts what was opened before.
+  nlohmann::ordered_json counts() const;
+  void load_counts(const nlohmann::ordered_json& counts);
 
  private:
   // Decodes ahead, and counts what it hands out only: a ledger must not depend on how far ahead that was.

@@ -28,6 +28,9 @@ Json StageTable::key_parts(const Draft& draft, const Cell& cell) {
     parts["methods"][slot] = bindings_.key_part(binding, policy == "binary");
   }
   for (const auto& [name, stage] : draft.inputs) parts["inputs"][name] = plan_.stages[stage].spec.key;
+  for (const auto& [what, images] : draft.other_images) {
+    parts["other_images"][what] = digests_.images(data, data.role(images.first).image_ids, images.second);
+  }
   if (draft.draws_numbers) parts["random_seed"] = cell.random_seed;
   if (draft.computes_floats) {
     parts["threads"] = cell.execution.at("threads");
@@ -48,6 +51,7 @@ std::size_t StageTable::add(Draft draft, const Cell& cell) {
   stage.dataset = cell.dataset;
   stage.device = cell.execution.value("device", "cpu");
   stage.threads = cell.execution.at("threads").get<std::int64_t>();
+  stage.deterministic = cell.execution.value("deterministic", true);
   stage.keep_requested = draft.keep;
   protocol::StageSpec& spec = stage.spec;
   spec.key = key;
@@ -56,6 +60,9 @@ std::size_t StageTable::add(Draft draft, const Cell& cell) {
   spec.node = draft.node;
   spec.role = draft.role;
   spec.image_ids = std::move(draft.image_ids);
+  for (const auto& [what, images] : draft.other_images) {
+    spec.other_images[what] = {images.first, plan_.datasets[cell.dataset]->role(images.first).image_ids};
+  }
   spec.methods = std::move(draft.methods);
   spec.settings = std::move(draft.settings);
   if (draft.draws_numbers) spec.random_seed = cell.random_seed;
@@ -116,6 +123,7 @@ class CellPlanner {
   void score_predictions(const std::string& role);
   void score_maps(const std::string& target, const std::string& node, const std::string& role);
 
+  void add_train(Json train, std::vector<std::string> shown_to_validation, Draft& fit) const;
   std::size_t fit_generator();
   std::size_t fit_refiner(std::size_t index);
   void add_companions(const Json& entry, MapSource maps, Draft& fit);
@@ -138,6 +146,7 @@ class CellPlanner {
   std::vector<std::string> shown(const MethodBinding& binding, bool with_image_labels) const;
   std::string covering_role(const std::string& role) const;
   bool segmenter_needs(std::string_view need) const;
+  std::optional<MethodBinding> backbone_of(const Json& entry) const;
   bool has(const char* table) const { return resolved_.contains(table); }
   std::size_t num_refiners() const { return has("refiners") ? resolved_.at("refiners").size() : 0; }
   std::string refiner_name(std::size_t index) const { return resolved_.at("refiners").at(index).at("name"); }
@@ -224,12 +233,35 @@ std::string CellPlanner::covering_role(const std::string& role) const {
   return covering;
 }
 
+// A trained refiner may have a network of its own.
+std::optional<MethodBinding> CellPlanner::backbone_of(const Json& entry) const {
+  return entry.contains("backbone") ? table_.bindings().bind(entry.at("backbone")) : backbone_;
+}
+
+// The settings of a fit. Roles stand beside the images that they are for: their names are no part of a key.
+void CellPlanner::add_train(Json train, std::vector<std::string> shown_to_validation, Draft& fit) const {
+  if (train.contains("validate")) {
+    Json& validate = train["validate"];
+    const bool by_masks = validate.at("metric") == "miou_union";
+    shown_to_validation.push_back(by_masks ? "mask" : "image_labels");
+    fit.other_images["validate"] = {validate.at("on").get<std::string>(), std::move(shown_to_validation)};
+    validate.erase("on");
+  }
+  if (train.contains("streams")) {
+    for (auto& [name, stream] : train["streams"].items()) {
+      fit.other_images["stream:" + name] = {stream.at("role").get<std::string>(), {"image"}};
+      stream.erase("role");
+    }
+  }
+  fit.settings = std::move(train);
+}
+
 std::size_t CellPlanner::fit_generator() {
   Draft fit = draft(StageType::fit, "seed_generator", "seed_generator", "train");
   fit.contents = shown(*generator_, true);
   fit.methods = {{"generator", *generator_}};
   if (backbone_) fit.methods["backbone"] = *backbone_;
-  fit.settings = resolved_.at("seed_generator").at("train");
+  add_train(resolved_.at("seed_generator").at("train"), shown(*generator_, true), fit);
   fit.draws_numbers = true;
   return table_.add(std::move(fit), cell_);
 }
@@ -251,17 +283,17 @@ std::size_t CellPlanner::fit_refiner(std::size_t index) {
   Draft fit = draft(StageType::fit, "refiner", refiner_name(index), "train");
   fit.contents = shown(refiners_[index], true);
   fit.methods = {{"refiner", refiners_[index]}};
-  if (backbone_) fit.methods["backbone"] = *backbone_;
-  fit.settings = entry.at("train");
-  const Json rule = entry.value("labels", Json::object());
-  fit.settings["labels"] = rule.contains("refiners") ? Json::object() : rule;
+  if (const auto backbone = backbone_of(entry)) fit.methods["backbone"] = *backbone;
+  add_train(entry.at("train"), {}, fit);
   const MapSource maps = refined(index, "train");
-  fit.inputs.emplace_back("maps", maps.stage);
-  if (rule.contains("refiners")) fit.inputs.emplace_back("labels", add_labels(rule, maps, refiner_name(index), "train"));
   const std::vector<std::string>& needs = table_.bindings().manifest_of(refiners_[index]).needs;
   if (std::ranges::find(needs, "maps") != needs.end()) {
+    fit.inputs.emplace_back("maps", maps.stage);
     fit.settings["background"] = entry.value("background", Json());
     add_contents(fit.contents, opened_by(fit.settings.at("background")));
+  }
+  if (entry.contains("labels")) {
+    fit.inputs.emplace_back("labels", add_labels(entry.at("labels"), maps, refiner_name(index), "train"));
   }
   add_companions(entry, maps, fit);
   fit.draws_numbers = true;
@@ -298,7 +330,7 @@ std::size_t CellPlanner::add_refinement(const Json& entry, const MethodBinding& 
   Draft map = draft(StageType::map, "refine", node, covering_role(role));
   map.contents = shown(binding, true);
   map.methods = {{"refiner", binding}};
-  if (backbone_ && checkpoint) map.methods["backbone"] = *backbone_;
+  if (const auto backbone = checkpoint ? backbone_of(entry) : std::nullopt) map.methods["backbone"] = *backbone;
   map.settings = {{"background", entry.value("background", Json(nullptr))}};
   add_contents(map.contents, opened_by(map.settings.at("background")));
   map.inputs.emplace_back("maps", input.stage);
@@ -429,7 +461,7 @@ std::size_t CellPlanner::fit_segmenter() {
   Draft fit = draft(StageType::fit, "segmenter", "segmenter", "train");
   if (from_masks) fit.contents.push_back("mask");
   fit.methods = segmenter_;
-  fit.settings = segmenter.at("train");
+  add_train(segmenter.at("train"), {"image"}, fit);
   fit.settings["label_source"] = from_masks ? "masks" : "pseudo_labels";
   fit.settings["losses"] = Json::array();
   for (const Json& loss : segmenter.at("loss")) {
@@ -502,7 +534,8 @@ void CellPlanner::score_predictions(const std::string& role) {
     }
     Draft score = draft(StageType::score, "labels", name, role);
     score.contents = {"mask"};
-    score.settings = {{"target", name}, {"void", score_table.value("void", "background")}, {"rule", {{"rule", "argmax"}}}};
+    score.settings = {
+        {"target", name}, {"void", score_table.value("void", "background")}, {"rule", {{"rule", "argmax"}}}};
     // Masks that reached training make the number an upper bound: marked like a threshold chosen on what is scored.
     if (resolved_.at("segmenter").value("labels", "pseudo_labels") == "masks") score.settings["oracle"] = true;
     score.inputs.emplace_back("labels", label_stage);

@@ -31,8 +31,10 @@ class StageTable {
     std::map<std::string, protocol::MethodBinding> methods;
     Json settings = Json::object();
     std::vector<std::pair<std::string, std::size_t>> inputs;  ///< name -> index of the stage
+    /// Further roles that a fit opens: "validate", "stream:NAME" -> the role, and what of its images is read.
+    std::map<std::string, std::pair<std::string, std::vector<std::string>>> other_images = {};
     bool draws_numbers = false;
-    bool computes_floats = true;        ///< counts and choices do not depend on threads
+    bool computes_floats = true;  ///< counts and choices do not depend on threads
     bool keep = false;
   };
 

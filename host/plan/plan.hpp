@@ -19,20 +19,21 @@ namespace seedbed::plan {
 using Json = nlohmann::ordered_json;
 
 struct PlannedStage {
-  protocol::StageSpec spec;       ///< `keep` is settled by outstanding_work
+  protocol::StageSpec spec;  ///< `keep` is settled by outstanding_work
   store::StageRecord record;
-  std::size_t dataset = 0;        ///< index into Plan::datasets
+  std::size_t dataset = 0;  ///< index into Plan::datasets
   std::string device = "cpu";
   std::int64_t threads = 1;
-  bool keep_requested = false;    ///< the study asked for the file
+  bool deterministic = true;
+  bool keep_requested = false;      ///< the study asked for the file
   std::vector<std::size_t> inputs;  ///< indices of the stages that spec.inputs name, in the same order
 };
 
 struct Plan {
   std::vector<PlannedStage> stages;  ///< inputs before their readers
   std::vector<std::shared_ptr<const dataset::Dataset>> datasets;
-  store::StudyRecord study;          ///< with its cells (one a grid point and random seed)
-  std::vector<Json> plugins;         ///< facts of the libraries that take part, for the store
+  store::StudyRecord study;   ///< with its cells (one a grid point and random seed)
+  std::vector<Json> plugins;  ///< facts of the libraries that take part, for the store
 
   const PlannedStage* find(std::string_view key) const;
 };

@@ -17,6 +17,8 @@ class StageServices {
   virtual ~StageServices() = default;
   virtual c10::Device device() const = 0;
   virtual void progress(std::int64_t done, std::int64_t total) = 0;
+  /// The latest loss terms of a fit, shown beside its progress.
+  virtual void losses(const std::map<std::string, double>& terms) = 0;
   virtual void log(LogLevel level, std::string_view message) = 0;
   virtual bool cancelled() const = 0;
 };

@@ -16,7 +16,7 @@ namespace seedbed::protocol {
 using Json = nlohmann::ordered_json;
 
 /// Raised whenever a message or a result file changes meaning; both programs refuse another value.
-inline constexpr std::int64_t kProtocolVersion = 1;
+inline constexpr std::int64_t kProtocolVersion = 2;
 
 enum class StageType { fit, map, choose, score };
 enum class StageState { planned, running, done, failed, interrupted, skipped };
@@ -51,6 +51,12 @@ struct StageInput {
   std::string key;   ///< of the stage that makes it
 };
 
+/// Images of a further role that a fit opens.
+struct RoleImages {
+  std::string role;
+  std::vector<std::string> image_ids;
+};
+
 /// One stage, complete: a worker needs nothing else but the data set and the artefact folder.
 struct StageSpec {
   std::string key;    ///< 64 hexadecimal digits
@@ -61,6 +67,7 @@ struct StageSpec {
   std::string node;   ///< node's name in the study: "seeds", "crf", "pseudo_labels", "segmenter" ...
   std::string role;   ///< of the images
   std::vector<std::string> image_ids;
+  std::map<std::string, RoleImages> other_images;  ///< fits: "validate", "stream:NAME" -> what else is opened
   std::map<std::string, MethodBinding> methods;  ///< "generator", "backbone", "refiner", "head", "strategy", "loss.NAME"
   Json settings = Json::object();                ///< resolved host table of the operation (train, localise, rule ...)
   std::vector<StageInput> inputs;
@@ -80,6 +87,7 @@ struct GroupRequest {
   std::string log_file;
   std::string device = "cpu";  ///< "cpu" | "cuda:0"
   std::int64_t threads = 1;
+  bool deterministic = true;   ///< operations whose result may differ from run to run are refused
   std::int64_t memory_limit_bytes = 0;  ///< 0 = none
   std::map<std::string, std::int64_t> attempts;  ///< stage key -> number of its row in `attempts`
 };
@@ -107,7 +115,7 @@ struct Curve {
 struct LedgerEntry {
   std::string kind;      ///< "images", "image_labels", "masks", "side:saliency", "weights:imagenet" ...
   std::string role;
-  std::string purpose;   ///< "train" | "infer" | "choose" | "score"
+  std::string purpose;   ///< "train" | "validate" | "infer" | "choose" | "score"
   std::int64_t images = 0;  ///< distinct images opened
   std::int64_t opens = 0;
 };
@@ -137,6 +145,8 @@ struct StageResult {
   std::int64_t attempt = 0;
 };
 
+void to_json(Json& json, const RoleImages& value);
+void from_json(const Json& json, RoleImages& value);
 void to_json(Json& json, const StageInput& value);
 void from_json(const Json& json, StageInput& value);
 void to_json(Json& json, const Metric& value);

@@ -30,6 +30,14 @@ Json nullable(const std::optional<T>& value) {
 
 }  // namespace
 
+void to_json(Json& json, const RoleImages& value) {
+  json = {{"role", value.role}, {"image_ids", value.image_ids}};
+}
+void from_json(const Json& json, RoleImages& value) {
+  value.role = member<std::string>(json, "role");
+  value.image_ids = member<std::vector<std::string>>(json, "image_ids");
+}
+
 void to_json(Json& json, const StageInput& value) { json = {{"name", value.name}, {"key", value.key}}; }
 void from_json(const Json& json, StageInput& value) {
   value.name = member<std::string>(json, "name");
@@ -72,11 +80,13 @@ void to_json(Json& json, const StageSpec& value) {
               {"node", value.node},
               {"role", value.role},
               {"image_ids", value.image_ids},
+              {"other_images", Json::object()},
               {"methods", Json::object()},
               {"settings", value.settings},
               {"inputs", Json::array()},
               {"random_seed", nullable(value.random_seed)},
               {"keep", value.keep}};
+  for (const auto& [what, images] : value.other_images) json["other_images"][what] = images;
   for (const auto& [slot, binding] : value.methods) json["methods"][slot] = binding;
   for (const StageInput& input : value.inputs) json["inputs"].push_back(input);
 }
@@ -88,6 +98,9 @@ void from_json(const Json& json, StageSpec& value) {
   value.node = member<std::string>(json, "node");
   value.role = member<std::string>(json, "role");
   value.image_ids = member<std::vector<std::string>>(json, "image_ids");
+  value.other_images.clear();
+  const Json others = member<Json>(json, "other_images");
+  for (const auto& [what, images] : others.items()) value.other_images[what] = images.get<RoleImages>();
   value.methods.clear();
   const Json methods = member<Json>(json, "methods");
   for (const auto& [slot, binding] : methods.items()) value.methods[slot] = binding.get<MethodBinding>();
@@ -107,6 +120,7 @@ void to_json(Json& json, const GroupRequest& value) {
               {"log_file", value.log_file},
               {"device", value.device},
               {"threads", value.threads},
+              {"deterministic", value.deterministic},
               {"memory_limit_bytes", value.memory_limit_bytes},
               {"attempts", value.attempts}};
   for (const StageSpec& stage : value.stages) json["stages"].push_back(stage);
@@ -126,6 +140,7 @@ void from_json(const Json& json, GroupRequest& value) {
   value.log_file = member<std::string>(json, "log_file");
   value.device = member<std::string>(json, "device");
   value.threads = member<std::int64_t>(json, "threads");
+  value.deterministic = member<bool>(json, "deterministic");
   value.memory_limit_bytes = member<std::int64_t>(json, "memory_limit_bytes");
   value.attempts = member<std::map<std::string, std::int64_t>>(json, "attempts");
 }

@@ -15,6 +15,7 @@
 #include <poll.h>
 
 #include "protocol/artefact_paths.hpp"
+#include "protocol/working_note.hpp"
 #include "run/cost.hpp"
 #include "run/inbox.hpp"
 #include "run/progress.hpp"
@@ -52,7 +53,19 @@ struct Assignment {
   std::string log_file;
   double progress = 0;
   std::string current;
+  std::string losses;  // of a fit: "classification 0.213"
 };
+
+// Two terms and the number of the rest: a progress line is short.
+std::string losses_in_words(const Json& losses) {
+  std::string text;
+  std::size_t shown = 0;
+  for (const auto& [term, value] : losses.items()) {
+    if (++shown > 2) return text + fmt::format(" +{}", losses.size() - 2);
+    text += fmt::format("{}{} {:.4g}", text.empty() ? "" : ", ", term, value.get<double>());
+  }
+  return text;
+}
 
 struct Slot {
   std::unique_ptr<WorkerProcess> worker;
@@ -81,6 +94,7 @@ class Supervisor {
   void handle_messages(int slot);
   void handle_message(int slot, const Json& message);
   void handle_death(int slot);
+  void end_lost_stages(const Assignment& work, const std::string& how, int signal);
   void take_file(int slot, const std::string& file);
   void finish_group(int slot);
   void note_result(const protocol::StageResult& result, const std::string& log_file);
@@ -156,7 +170,8 @@ void Supervisor::skip(std::size_t stage, const std::string& reason) {
   const std::string& key = plan_.stages[stage].spec.key;
   const std::int64_t attempt = store_.begin_attempt(key, 0, "");
   store_.end_attempt({key, attempt, StageState::skipped, Cause::none, reason, 0});
-  summary_.failures.push_back({key, plan_.stages[stage].record.label, StageState::skipped, Cause::none, reason, "", ""});
+  summary_.failures.push_back(
+      {key, plan_.stages[stage].record.label, StageState::skipped, Cause::none, reason, "", ""});
 }
 
 // Stages of the group whose inputs exist; the others are skipped with the reason.
@@ -185,6 +200,7 @@ protocol::GroupRequest Supervisor::request_for(std::size_t group, const std::vec
   request.log_file = work.log_file;
   request.device = first.device;
   request.threads = first.threads;
+  request.deterministic = first.deterministic;
   request.attempts = work.attempts;
   for (const std::size_t stage : stages) {
     request.stages.push_back(plan_.stages[stage].spec);
@@ -269,10 +285,12 @@ void Supervisor::end_without_result(const std::string& key, std::int64_t attempt
   store_.end_attempt({key, attempt, state, cause, message, exit_signal});
   const std::size_t stage = index_of_key_.at(key);
   lost_.insert(stage);
-  if (state != StageState::failed) return;
-  ++num_failed_;
-  summary_.failures.push_back({key, plan_.stages[stage].record.label, state, cause, message, "", log_file});
-  display_.line(fmt::format("failed    {}: {}\n          log: {}", plan_.stages[stage].record.label, message, log_file));
+  if (cause == Cause::interrupted) return;
+  if (state == StageState::failed) ++num_failed_;
+  const std::string& label = plan_.stages[stage].record.label;
+  summary_.failures.push_back({key, label, state, cause, message, "", log_file});
+  display_.line(fmt::format("{:<9} {}: {}\n          log: {}", state == StageState::failed ? "failed" : "lost", label,
+                            message, log_file));
 }
 
 void Supervisor::finish_group(int slot) {
@@ -292,6 +310,7 @@ void Supervisor::handle_message(int slot, const Json& message) {
   if (kind == "progress") {
     const double total = std::max(1.0, message.value("total", 1.0));
     place.assignment->progress = message.value("done", 0.0) / total;
+    place.assignment->losses = losses_in_words(message.value("losses", Json::object()));
     const auto stage = index_of_key_.find(message.value("stage", ""));
     if (stage != index_of_key_.end()) place.assignment->current = plan_.stages[stage->second].record.label;
   } else if (kind == "stage_done") {
@@ -320,16 +339,38 @@ void Supervisor::handle_death(int slot) {
     work.open.erase(result.key);
     note_result(result, work.log_file);
   });
-  const bool ours = interrupts_ > 0;
-  const std::string how = end.signal != 0
-                              ? fmt::format("The worker was ended by signal `{}` ({}).", end.signal, strsignal(end.signal))
-                              : fmt::format("The worker ended with status `{}`.", end.exit_status);
-  for (const std::string& key : work.open) {
-    end_without_result(key, work.attempts.at(key), ours ? StageState::interrupted : StageState::failed,
-                       ours ? Cause::interrupted : Cause::crash, how, end.signal, work.log_file);
-  }
+  const std::string how =
+      end.signal != 0 ? fmt::format("The worker was ended by signal `{}` ({}).", end.signal, strsignal(end.signal))
+                      : fmt::format("The worker ended with status `{}`.", end.exit_status);
+  end_lost_stages(work, how, end.signal);
   group_states_[work.group] = GroupState::over;
   place.assignment.reset();
+}
+
+// The stage that was being computed has crashed; the others of its stream are lost through no fault of theirs, and the
+// next run makes them again.
+void Supervisor::end_lost_stages(const Assignment& work, const std::string& how, int signal) {
+  const fs::path note = protocol::working_note_path(work.log_file);
+  const auto last = protocol::read_working_note(note);
+  std::error_code ignored;
+  fs::remove(note, ignored);
+  const bool ours = interrupts_ > 0;
+  const bool known = last && work.open.contains(last->stage_key);
+  for (const std::string& key : work.open) {
+    const std::int64_t attempt = work.attempts.at(key);
+    if (ours) {
+      end_without_result(key, attempt, StageState::interrupted, Cause::interrupted, how, signal, work.log_file);
+    } else if (!known || key == last->stage_key) {
+      const std::string where =
+          known && !last->image_id.empty() ? fmt::format(" It was at image `{}`.", last->image_id) : "";
+      end_without_result(key, attempt, StageState::failed, Cause::crash, how + where, signal, work.log_file);
+    } else {
+      const std::string& culprit = plan_.stages[index_of_key_.at(last->stage_key)].record.label;
+      end_without_result(key, attempt, StageState::interrupted, Cause::crash,
+                         fmt::format("Lost with `{}`, which was streamed with it. {}", culprit, how), signal,
+                         work.log_file);
+    }
+  }
 }
 
 void Supervisor::handle_messages(int slot) {
@@ -389,6 +430,7 @@ RunState Supervisor::state() const {
       }
       left -= running * slot.assignment->progress;
       state.busy[number] = fmt::format("{} {:.0f} %", slot.assignment->current, 100 * slot.assignment->progress);
+      if (!slot.assignment->losses.empty()) state.busy[number] += " (" + slot.assignment->losses + ")";
     }
     ++number;
   }
@@ -435,10 +477,9 @@ RunSummary Supervisor::run() {
 
 plan::Work remaining_work(const plan::Plan& plan, const store::Store& store) {
   const fs::path folder = store.artefact_folder();
-  return plan::outstanding_work(plan, store.statuses(keys_of(plan)),
-                                [&](const plan::PlannedStage&, const store::StageStatus& status) {
-                                  return artefacts_present(folder, status);
-                                });
+  return plan::outstanding_work(
+      plan, store.statuses(keys_of(plan)),
+      [&](const plan::PlannedStage&, const store::StageStatus& status) { return artefacts_present(folder, status); });
 }
 
 RunSummary run_plan(const plan::Plan& plan, store::Store& store, const RunOptions& options, std::ostream& out) {

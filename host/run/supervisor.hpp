@@ -35,7 +35,7 @@ struct StageFailure {
 struct RunSummary {
   std::size_t done = 0;
   std::size_t reused = 0;
-  std::vector<StageFailure> failures;  ///< failed and skipped ones
+  std::vector<StageFailure> failures;  ///< failed and skipped ones, and those lost with a crash
   bool interrupted = false;
   std::size_t workers_started = 0;
 };
@@ -43,7 +43,8 @@ struct RunSummary {
 /// Runs what is left of a plan on local workers and commits every result to the store as it comes.
 ///
 /// The plan must be recorded in the store. One SIGINT or SIGTERM: workers are asked to stop at the next safe place,
-/// finished stages are kept. A second one: workers are killed. A worker that dies costs the stages it was running.
+/// finished stages are kept. A second one: workers are killed. A worker that dies costs the stages it was running: the row of
+/// the one that was being computed says where, those of the others that they were lost with it.
 /// Threads: main thread only.
 RunSummary run_plan(const plan::Plan& plan, store::Store& store, const RunOptions& options, std::ostream& out);
 

@@ -33,20 +33,31 @@ Failure describe(const UserError& error) {
 
 Failure describe(const ContractError& error) {
   return failed(Cause::contract_error,
-                "`" + error.who() + "` broke a promise: " + error.promise() + "; expected " + error.expected() + ", found " +
-                    error.found(),
+                "`" + error.who() + "` broke a promise: " + error.promise() + "; expected " + error.expected() +
+                    ", found " + error.found(),
                 "", error.what());
 }
 
 // LibTorch 2.11 throws allocation failures of the CPU as plain errors, so only their text tells.
 bool is_allocation_failure(std::string_view text) {
-  return text.find("DefaultCPUAllocator") != std::string_view::npos || text.find("out of memory") != std::string_view::npos;
+  return text.find("DefaultCPUAllocator") != std::string_view::npos ||
+         text.find("out of memory") != std::string_view::npos;
 }
 
 bool is_device_failure(std::string_view text) { return text.find("CUDA error") != std::string_view::npos; }
 
+bool is_refused_as_nondeterministic(std::string_view text) {
+  return text.find("does not have a deterministic implementation") != std::string_view::npos;
+}
+
 Failure describe(const c10::Error& error, const std::string& who) {
   const std::string text = error.what_without_backtrace();
+  if (is_refused_as_nondeterministic(text)) {
+    return failed(Cause::user_error,
+                  "`" + who + "` needs an operation whose result may differ from run to run: `" +
+                      text.substr(0, text.find(' ')) + "`.",
+                  "`execution.deterministic = false` allows it", error.what());
+  }
   if (is_allocation_failure(text)) return out_of_memory(text);
   if (is_device_failure(text)) return failed(Cause::device_lost, first_line(text), "", error.what());
   return failed(Cause::contract_error, "`" + who + "` failed inside LibTorch: " + first_line(text), "", error.what());
@@ -66,11 +77,14 @@ Failure describe_failure(const std::exception_ptr& error, const std::string& who
   } catch (const c10::Error& torch_error) {
     return describe(torch_error, who);
   } catch (const cv::Exception& opencv_error) {
-    return failed(Cause::contract_error, "`" + who + "` failed inside OpenCV: " + first_line(opencv_error.err), "", opencv_error.what());
+    return failed(Cause::contract_error, "`" + who + "` failed inside OpenCV: " + first_line(opencv_error.err), "",
+                  opencv_error.what());
   } catch (const std::bad_alloc& allocation) {
     return out_of_memory(allocation.what());
   } catch (const nlohmann::json::exception& json_error) {
-    return failed(Cause::contract_error, "The settings of `" + who + "` are malformed: " + first_line(json_error.what()), "", json_error.what());
+    return failed(Cause::contract_error,
+                  "The settings of `" + who + "` are malformed: " + first_line(json_error.what()), "",
+                  json_error.what());
   } catch (const std::exception& other) {
     return failed(Cause::internal, "`" + who + "` failed: " + first_line(other.what()), "", other.what());
   } catch (...) {

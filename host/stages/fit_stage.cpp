@@ -10,12 +10,11 @@
 #include "seedbed/error.hpp"
 #include "stages/artefact_file.hpp"
 #include "stages/fit_companions.hpp"
+#include "stages/fit_validation.hpp"
 #include "stages/loader_settings.hpp"
-#include "stages/member.hpp"
 #include "stages/models.hpp"
 #include "stages/product_artefact.hpp"
 #include "stages/role_batches.hpp"
-#include "stages/rule.hpp"
 #include "weights/safetensors.hpp"
 
 namespace seedbed::stages {
@@ -29,7 +28,7 @@ struct Subject {
   Trainable* student = nullptr;
   Trainable* teacher = nullptr;
   plugin::MethodRun* run = nullptr;
-  Backbone* backbone = nullptr;   ///< its normalisation is the images'
+  Backbone* backbone = nullptr;  ///< its normalisation is the images'
   bool collects = false;
   std::set<Content> contents{Content::image};
   std::set<std::string> side;
@@ -37,9 +36,15 @@ struct Subject {
   std::vector<std::string> needs;  ///< of the manifest and of losses
   std::function<at::Tensor(const std::string&, images::LabelledImages&)> target;
   std::vector<std::string> unused_weights;
+  std::unique_ptr<FitValidation> validation;  ///< of the network that the fit is for
 };
 
 bool wants_teacher(const StageContext& context) { return context.spec.settings.value("ema_decay", 0.0) > 0; }
+
+// The teacher may be what the fit is for.
+bool is_for_teacher(const StageContext& context) {
+  return context.spec.settings.value("checkpoint_of", "student") == "teacher";
+}
 
 bool names(const std::vector<std::string>& needs, std::string_view need) {
   return std::find(needs.begin(), needs.end(), need) != needs.end();
@@ -65,29 +70,40 @@ void take_labels_from(Subject& subject, const StageContext& context, const std::
   };
 }
 
-void take_labels_of_maps(Subject& subject, const StageContext& context, const Json& table) {
-  const auto reader = std::make_shared<ProductReader>(context.artefact_folder, context.input_key("maps"));
-  const Rule rule = rule_from(table, context.chosen_value());
-  subject.target = [reader, rule](const std::string& id, images::LabelledImages&) {
-    const ImageProduct product = reader->read(id);
-    const ScoreMaps& maps = *maps_input({{"maps", &product}}, "maps").maps;
-    return labels_by(rule, maps, product.height_px, product.width_px).labels_nhw[0];
-  };
-}
+/// What image-level labels say of a role before training.
+struct ImageChoice {
+  std::vector<std::string> kept;    ///< images with a class, or all where labels are not asked for
+  std::vector<std::string> broken;  ///< their labels cannot be read, and the study skips such images
+  std::size_t without_class = 0;
+};
 
-std::vector<std::string> image_ids_for(const Subject& subject, const StageContext& context,
-                                       images::LabelledImages& images, protocol::StageResult& result) {
-  if (!subject.contents.contains(Content::image_labels)) return context.spec.image_ids;
-  std::vector<std::string> kept = images::images_with_class(images, context.spec.image_ids);
-  result.facts["images_without_class"] = context.spec.image_ids.size() - kept.size();
-  return kept;
+ImageChoice choose_images(const Subject& subject, const StageContext& context, images::LabelledImages& images) {
+  ImageChoice choice;
+  if (!subject.contents.contains(Content::image_labels)) {
+    choice.kept = context.spec.image_ids;
+    return choice;
+  }
+  const bool skips = context.spec.settings.value("on_broken_image", "fail") == "skip";
+  for (const std::string& id : context.spec.image_ids) {
+    try {
+      if (images::images_with_class(images, {id}).empty()) {
+        ++choice.without_class;
+      } else {
+        choice.kept.push_back(id);
+      }
+    } catch (const UserError&) {
+      if (!skips) throw;
+      choice.broken.push_back(id);
+    }
+  }
+  return choice;
 }
 
 images::LoaderOptions loader_options(const Subject& subject, const StageContext& context,
                                      const std::shared_ptr<images::LabelledImages>& images,
-                                     protocol::StageResult& result) {
+                                     std::vector<std::string> image_ids) {
   images::LoaderOptions options = loader_options_from(context);
-  options.image_ids = image_ids_for(subject, context, *images, result);
+  options.image_ids = std::move(image_ids);
   if (subject.backbone != nullptr) options.normalisation = subject.backbone->normalisation();
   options.raw_images = subject.raw_images;
   options.image_labels = subject.contents.contains(Content::image_labels);
@@ -99,6 +115,48 @@ images::LoaderOptions loader_options(const Subject& subject, const StageContext&
   return options;
 }
 
+// Streams beside `main` hold images alone; those of one role are counted together.
+std::vector<RoleStream> further_streams(const Subject& subject, const StageContext& context,
+                                        const std::shared_ptr<images::LabelledImages>& main_images) {
+  std::vector<RoleStream> streams;
+  std::map<std::string, std::shared_ptr<images::LabelledImages>> by_role{{context.spec.role, main_images}};
+  const Json tables = context.spec.settings.value("streams", Json::object());
+  for (const auto& [name, table] : tables.items()) {
+    const std::string& role = context.spec.other_images.at("stream:" + name).role;
+    auto& images = by_role[role];
+    if (!images) images = open_images_of(context, role, subject.method, "train", {Content::image});
+    images::LoaderOptions options = stream_options_from(context, name, table);
+    if (subject.backbone != nullptr) options.normalisation = subject.backbone->normalisation();
+    options.raw_images = subject.raw_images;
+    streams.push_back({name, images, std::move(options)});
+  }
+  return streams;
+}
+
+RoleBatches make_batches(const Subject& subject, const StageContext& context, protocol::StageResult& result) {
+  std::set<std::string> side = companion_side(context, subject.needs);
+  side.insert(subject.side.begin(), subject.side.end());
+  const auto images = open_images(context, subject.method, "train", subject.contents, std::move(side));
+  ImageChoice choice = choose_images(subject, context, *images);
+  if (subject.contents.contains(Content::image_labels)) result.facts["images_without_class"] = choice.without_class;
+  std::vector<RoleStream> streams{{"main", images, loader_options(subject, context, images, std::move(choice.kept))}};
+  for (RoleStream& stream : further_streams(subject, context, images)) streams.push_back(std::move(stream));
+  RoleBatches batches(std::move(streams), context.services.device());
+  for (std::string& id : choice.broken) batches.add_broken(std::move(id));
+  if (subject.validation) batches.count_also(subject.validation->images());
+  return batches;
+}
+
+void report_validation(const fit::Validated& validated, const StageContext& context, protocol::StageResult& result) {
+  const Json& table = context.spec.settings.at("validate");
+  const std::string metric = table.at("metric").get<std::string>();
+  const bool chosen = context.spec.settings.value("checkpoint", "last") == "best";
+  result.metrics.push_back({metric, "", validated.value, "1", "validation", chosen ? "chosen" : "", std::nullopt});
+  result.curves.push_back({metric, "step", "validation", validated.course.steps, validated.course.values});
+  result.facts["validated_on"] = context.spec.other_images.at("validate").role;
+  result.facts["checkpoint_step"] = validated.step;
+}
+
 void report(const fit::FitOutcome& outcome, protocol::StageResult& result) {
   for (const auto& [term, value] : outcome.last_losses) {
     result.metrics.push_back({"loss", term, value, "1", "training", "", std::nullopt});
@@ -106,6 +164,11 @@ void report(const fit::FitOutcome& outcome, protocol::StageResult& result) {
   for (const auto& [term, curve] : outcome.curves) {
     result.curves.push_back({"loss." + term, "step", "training", curve.steps, curve.values});
   }
+  for (const auto& [name, curve] : outcome.learning_rates) {
+    const std::string shown = name == "main" ? "learning_rate" : "learning_rate." + name;
+    result.curves.push_back({shown, "step", "training", curve.steps, curve.values});
+  }
+  if (outcome.steps_left_out > 0) result.facts["steps_left_out"] = outcome.steps_left_out;
   result.facts["steps"] = outcome.steps;
   result.facts["epochs"] = outcome.epochs;
   result.facts["parameters_trained"] = outcome.parameters_trained;
@@ -122,28 +185,28 @@ void write_checkpoint(const StageContext& context, const fit::FitOutcome& outcom
 }
 
 void fit_subject(const Subject& subject, const StageContext& context, protocol::StageResult& result) {
-  std::set<std::string> side = companion_side(context, subject.needs);
-  side.insert(subject.side.begin(), subject.side.end());
-  const auto images = open_images(context, subject.method, "train", subject.contents, std::move(side));
-  RoleBatches batches(images, loader_options(subject, context, images, result), context.services.device());
+  RoleBatches batches = make_batches(subject, context, result);
   const std::filesystem::path resume_file = context.folder() / "resume.safetensors";
-  const fit::FitJob job{*subject.student,
-                        subject.teacher,
-                        batches,
-                        *subject.run,
-                        fit::train_settings_from(context.spec.settings),
-                        context.random_seed(),
-                        context.operation(),
-                        subject.method,
-                        subject.collects,
-                        resume_file};
+  fit::FitJob job{.student = *subject.student,
+                  .teacher = subject.teacher,
+                  .batches = batches,
+                  .run = *subject.run,
+                  .settings = fit::train_settings_from(context.spec.settings),
+                  .random_seed = context.random_seed(),
+                  .operation = context.operation(),
+                  .method = subject.method,
+                  .collects = subject.collects,
+                  .resume_file = resume_file};
+  job.on_step = [&](const std::map<std::string, double>& losses) { context.services.losses(losses); };
+  if (subject.validation) job.validate = [&] { return subject.validation->score(); };
   const fit::FitOutcome outcome = fit::fit(job);
   report(outcome, result);
+  if (outcome.validated) report_validation(*outcome.validated, context, result);
   write_checkpoint(context, outcome, result);
   std::filesystem::remove(resume_file);
   if (!batches.broken_images().empty()) result.facts["images_broken"] = batches.broken_images();
   if (!subject.unused_weights.empty()) result.facts["weights_unused"] = subject.unused_weights;
-  result.ledger = images->ledger();
+  result.ledger = batches.ledger();
   for (protocol::LedgerEntry& entry : weights_ledger(context, "train")) result.ledger.push_back(std::move(entry));
 }
 
@@ -163,6 +226,7 @@ void fit_generator(const StageContext& context, protocol::StageResult& result) {
     teacher.emplace(build_generator(context, crop));
     subject.teacher = teacher->generator->trainable();
   }
+  if (validates(context)) subject.validation = make_validation(context, is_for_teacher(context) ? *teacher : model);
   fit_subject(subject, context, result);
 }
 
@@ -177,12 +241,7 @@ void fit_refiner(const StageContext& context, protocol::StageResult& result) {
   subject.collects = model.refiner.has("collects");
   subject.unused_weights = model.builder.unused_weights();
   add_manifest_needs(subject, *model.refiner.manifest);
-  const Json labels = context.spec.settings.value("labels", Json());
-  if (context.has_input("labels")) {
-    take_labels_from(subject, context, "labels");
-  } else if (labels.is_object() && labels.contains("rule")) {
-    take_labels_of_maps(subject, context, labels);
-  }
+  if (context.has_input("labels")) take_labels_from(subject, context, "labels");
   std::optional<RefinerModel> teacher;
   if (wants_teacher(context)) {
     teacher.emplace(build_refiner(context, crop));
@@ -219,6 +278,7 @@ void fit_segmenter(const StageContext& context, protocol::StageResult& result) {
     teacher.emplace(build_segmenter(context, crop));
     subject.teacher = teacher->strategy.method.get();
   }
+  if (validates(context)) subject.validation = make_validation(context, is_for_teacher(context) ? *teacher : model);
   fit_subject(subject, context, result);
 }
 

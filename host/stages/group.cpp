@@ -33,6 +33,9 @@ class Services : public plugin::StageServices {
   void progress(std::int64_t done, std::int64_t total) override {
     if (!fitting.empty()) observer_.progress(fitting, done, total);
   }
+  void losses(const std::map<std::string, double>& terms) override {
+    if (!fitting.empty()) observer_.losses(fitting, terms);
+  }
   void log(LogLevel level, std::string_view message) override { observer_.log(level, message); }
   bool cancelled() const override { return observer_.cancelled(); }
 
@@ -76,7 +79,8 @@ class Group {
         content_(session.content(request.dataset)) {}
 
   void run() {
-    const bool fits = std::any_of(request_.stages.begin(), request_.stages.end(), [](const auto& spec) { return spec.type == protocol::StageType::fit; });
+    const bool fits = std::any_of(request_.stages.begin(), request_.stages.end(),
+                                  [](const auto& spec) { return spec.type == protocol::StageType::fit; });
     if (fits) {
       run_fits();
     } else {
@@ -157,6 +161,7 @@ void Group::run_fits() {
   node.result.key = node.spec->key;
   node.image_ids.insert(node.spec->image_ids.begin(), node.spec->image_ids.end());
   services_.fitting = node.spec->key;
+  observer_.working_on(node.spec->key, "");
   guarded(node, "fit " + node.spec->operation, [&] { run_fit(context_of(*node.spec), node.result); });
   end(node);
 }
@@ -169,10 +174,13 @@ std::shared_ptr<const ProductReader> Group::reader(const std::string& key) {
 
 void Group::connect(Node& node) {
   for (const protocol::StageInput& input : node.spec->inputs) {
-    const auto maker = std::find_if(nodes_.begin(), nodes_.end(), [&](const Node& other) { return other.spec->key == input.key; });
+    const auto maker =
+        std::find_if(nodes_.begin(), nodes_.end(), [&](const Node& other) { return other.spec->key == input.key; });
     const bool in_group = maker != nodes_.end();
     if (!is_product(input.name)) {
-      if (in_group) throw ContractError("plan", "a checkpoint or chosen value is there before it is read", "another group", "this one");
+      if (in_group)
+        throw ContractError("plan", "a checkpoint or chosen value is there before it is read", "another group",
+                            "this one");
       continue;
     }
     if (in_group) {
@@ -188,6 +196,7 @@ void Group::start(Node& node) {
   node.image_ids.insert(node.spec->image_ids.begin(), node.spec->image_ids.end());
   node.images_left = node.image_ids.size();
   const std::string who = node.spec->node.empty() ? node.spec->operation : node.spec->node;
+  observer_.working_on(node.spec->key, "");
   guarded(node, who, [&] {
     connect(node);
     node.member = make_member(context_of(*node.spec));
@@ -227,8 +236,8 @@ InputProducts Group::inputs_of(const Node& node, const std::string& image_id, st
     } else if (nodes_[*source.node].product) {
       inputs[source.name] = &*nodes_[*source.node].product;
     } else {
-      throw ContractError("plan", "a stage's images are a part of its inputs'", "`" + image_id + "` from `" + nodes_[*source.node].spec->node + "`",
-                          "no such image");
+      throw ContractError("plan", "a stage's images are a part of its inputs'",
+                          "`" + image_id + "` from `" + nodes_[*source.node].spec->node + "`", "no such image");
     }
   }
   return inputs;
@@ -241,6 +250,7 @@ void Group::process(Node& node, const std::string& image_id) {
     node.result.message = "Its input did not come about: `" + *input + "`.";
     return end(node);
   }
+  observer_.working_on(node.spec->key, image_id);
   guarded(node, node.member->who(), [&] {
     std::vector<ImageProduct> read;
     node.product = node.member->process(image_id, inputs_of(node, image_id, read));
@@ -254,6 +264,7 @@ void Group::process(Node& node, const std::string& image_id) {
 }
 
 void Group::finish(Node& node) {
+  observer_.working_on(node.spec->key, "");
   guarded(node, node.member->who(), [&] {
     node.member->finish(node.result);
     if (node.writer) {
@@ -280,7 +291,8 @@ void Group::stream() {
       node.product.reset();
       if (!node.over && node.images_left == 0) finish(node);
     }
-    observer_.progress(request_.stages.front().key, static_cast<std::int64_t>(i + 1), static_cast<std::int64_t>(order.size()));
+    observer_.progress(request_.stages.front().key, static_cast<std::int64_t>(i + 1),
+                       static_cast<std::int64_t>(order.size()));
   }
   for (Node& node : nodes_) {
     if (node.over) continue;

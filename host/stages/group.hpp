@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,6 +19,11 @@ class GroupObserver {
   virtual ~GroupObserver() = default;
   /// Cheap; may be called for every image or step.
   virtual void progress(std::string_view stage_key, std::int64_t done, std::int64_t total) = 0;
+  /// The latest loss terms of a fit; told before the progress of the step.
+  virtual void losses(std::string_view stage_key, const std::map<std::string, double>& terms) = 0;
+  /// What is about to be computed, told before each image of each member; `image_id` is empty for a fit. Very cheap: it
+  /// is what is known of a process that dies.
+  virtual void working_on(std::string_view stage_key, std::string_view image_id) = 0;
   virtual void log(LogLevel level, std::string_view message) = 0;
   virtual bool cancelled() const = 0;
   /// A stage is over, well or not; its artefacts are in place. Environment and attempt are the observer's to fill in.

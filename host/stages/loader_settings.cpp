@@ -38,6 +38,19 @@ images::LoaderOptions loader_options_from(const StageContext& context) {
   return options;
 }
 
+images::LoaderOptions stream_options_from(const StageContext& context, const std::string& name, const Json& stream) {
+  const Json& train = context.spec.settings;
+  images::LoaderOptions options;
+  options.image_ids = context.spec.other_images.at("stream:" + name).image_ids;
+  options.views = {{"main", dataset::input_size_from(stream.value("input", "native")), augmentation_of(stream)}};
+  options.batch_size = stream.value("batch_size", train.value("batch_size", std::int64_t{1}));
+  options.shuffle = true;
+  options.on_broken_image = images::on_broken_image_from(train.value("on_broken_image", "fail"));
+  options.random_seed = context.random_seed();
+  options.node = context.operation() + "/" + name;
+  return options;
+}
+
 CropSize crop_size_from(const Json& train) {
   using Kind = dataset::AugmentationKind;
   CropSize crop;

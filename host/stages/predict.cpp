@@ -1,121 +1,40 @@
-#include <numeric>
-#include <utility>
-
-#include <ATen/ATen.h>
-
-#include "fit/random_streams.hpp"
-#include "seedbed/checks.hpp"
-#include "seedbed/error.hpp"
-#include "seedbed/kernels/resize.hpp"
 #include "stages/member.hpp"
 #include "stages/models.hpp"
-#include "stages/network_input.hpp"
+#include "stages/predictor.hpp"
 
 namespace seedbed::stages {
 namespace {
 
-/// Runs a fitted segmenter: probabilities of all labels, averaged over scales and mirror images.
+SegmenterModel fitted_segmenter(const StageContext& context) {
+  SegmenterModel model = build_segmenter(context);
+  context.input_key("checkpoint");  // a prediction without one would be of random weights
+  load_checkpoint(context, model.strategy.method->trained_module(), context.method("strategy").id);
+  model.strategy.method->train(false);
+  return model;
+}
+
+/// Predicts the labels' probabilities of each image.
 class PredictMember : public Member {
  public:
   explicit PredictMember(const StageContext& context)
       : context_(context),
-        model_(build_segmenter(context_)),
-        pyramid_(pyramid_settings_from(context_.spec.settings)),
-        images_(open_images(context_, who(), "infer", {dataset::Content::image})),
-        planes_(static_cast<std::size_t>(context_.classes().num_classes() + 1)) {
-    context_.input_key("checkpoint");  // a prediction without one would be of random weights
-    load_checkpoint(context_, model_.strategy.method->trained_module(), who());
-    model_.strategy.method->train(false);
-    std::iota(planes_.begin(), planes_.end(), kBackgroundLabel);
-    Backbone& backbone = *model_.strategy.method->backbone();
-    normalisation_ = backbone.normalisation();
-    size_multiple_px_ = backbone.size_multiple_px();
-  }
+        model_(fitted_segmenter(context_)),
+        predictor_(context_, model_, context_.spec.settings, context_.spec.role, "infer", context_.operation()) {}
 
-  std::string who() const override { return context_.method("strategy").id; }
-  ImageProduct process(const std::string& image_id, const InputProducts& inputs) override;
+  std::string who() const override { return predictor_.who(); }
+
+  ImageProduct process(const std::string& image_id, const InputProducts&) override { return predictor_.make(image_id); }
 
   void finish(protocol::StageResult& result) override {
-    result.ledger = images_->ledger();
+    result.ledger = predictor_.images().ledger();
     for (protocol::LedgerEntry& entry : weights_ledger(context_, "infer")) result.ledger.push_back(std::move(entry));
   }
 
  private:
-  at::Tensor probabilities(const NetworkInput& input, std::int64_t height_px, std::int64_t width_px);
-  void check_logits(const at::Tensor& logits_nkhw, std::int64_t n) const;
-
   StageContext context_;
   SegmenterModel model_;
-  PyramidSettings pyramid_;
-  std::shared_ptr<images::LabelledImages> images_;
-  std::vector<std::int64_t> planes_;
-  Normalisation normalisation_;
-  std::int64_t size_multiple_px_ = 1;
-  bool first_call_ = true;
+  Predictor predictor_;
 };
-
-void PredictMember::check_logits(const at::Tensor& logits_nkhw, std::int64_t n) const {
-  const auto num_labels = static_cast<std::int64_t>(planes_.size());
-  const bool fits = logits_nkhw.defined() && logits_nkhw.dim() == 4 && logits_nkhw.size(0) == n &&
-                    logits_nkhw.size(1) == num_labels && logits_nkhw.scalar_type() == at::kFloat;
-  if (!fits) {
-    throw ContractError(who(), "predict() gives float32 logits of every label",
-                        "[" + std::to_string(n) + "," + std::to_string(num_labels) + ",h,w]", "another tensor");
-  }
-  if (!at::isfinite(logits_nkhw).all().item<bool>()) {
-    throw ContractError(who(), "predict() gives finite logits", "finite values", "NaN or infinity");
-  }
-}
-
-// The sum over the input's views of the probabilities at the image's size, [K,H,W].
-at::Tensor PredictMember::probabilities(const NetworkInput& input, std::int64_t height_px, std::int64_t width_px) {
-  const at::Tensor images = input.images_nchw.to(context_.services.device());
-  const InputGuard guard({{"images_nchw", images}}, first_call_);
-  at::Tensor logits = model_.strategy.method->predict(images, *model_.strategy.run);
-  guard.verify(who());
-  check_logits(logits, images.size(0));
-  first_call_ = false;
-  // A padded input shows more than the image: crop what lies beyond it, at the input's resolution.
-  const Area& covered = input.views.front().covered;
-  if (covered.bottom > static_cast<double>(height_px) || covered.right > static_cast<double>(width_px)) {
-    const auto shown = [](std::int64_t side, std::int64_t image, double area) {
-      return kernels::round_half_even(static_cast<double>(side) * static_cast<double>(image) / area);
-    };
-    logits = kernels::resize_maps(logits, images.size(2), images.size(3), false)
-                 .slice(2, 0, shown(images.size(2), height_px, covered.bottom))
-                 .slice(3, 0, shown(images.size(3), width_px, covered.right));
-  }
-  const at::Tensor scores = kernels::resize_maps(logits, height_px, width_px, false).softmax(1);
-  at::Tensor sum = scores[0];
-  for (std::size_t i = 1; i < input.views.size(); ++i) {
-    const at::Tensor view = scores[static_cast<std::int64_t>(i)];
-    sum = sum + (input.views[i].flipped ? view.flip(2) : view);
-  }
-  return sum;
-}
-
-ImageProduct PredictMember::process(const std::string& image_id, const InputProducts&) {
-  const at::Tensor image = images_->image(image_id);
-  ImageProduct product;
-  product.height_px = image.size(0);
-  product.width_px = image.size(1);
-  const fit::RandomScope random(model_.strategy.run->generator(),
-                                fit::derive_seed(context_.random_seed(), context_.operation() + "/" + image_id));
-  at::Tensor sum;
-  std::size_t num_views = 0;
-  for (const double scale : pyramid_.scales) {
-    const NetworkInput input = network_input(image, image_id, scale, pyramid_, normalisation_, size_multiple_px_);
-    const at::Tensor scores = probabilities(input, product.height_px, product.width_px);
-    sum = sum.defined() ? sum + scores : scores;
-    num_views += input.views.size();
-  }
-  product.maps.emplace();
-  product.maps->scores_nphw = sum.div(static_cast<double>(num_views)).to(at::kCPU).unsqueeze(0);
-  product.maps->planes = planes_;
-  product.maps->value = ValueKind::probability;
-  product.maps->covered = {{0, 0, static_cast<double>(product.height_px), static_cast<double>(product.width_px)}};
-  return product;
-}
 
 }  // namespace
 

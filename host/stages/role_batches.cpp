@@ -1,14 +1,27 @@
 #include "stages/role_batches.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include <ATen/ATen.h>
 
 #include "seedbed/error.hpp"
 
 namespace seedbed::stages {
 
-RoleBatches::RoleBatches(std::shared_ptr<images::LabelledImages> images, images::LoaderOptions options,
-                         c10::Device device)
-    : images_(std::move(images)), options_(std::move(options)), device_(device), loader_(images_, options_) {}
+using Json = nlohmann::ordered_json;
+
+RoleBatches::RoleBatches(std::vector<RoleStream> streams, c10::Device device) : device_(device) {
+  for (RoleStream& source : streams) {
+    count_also(source.images);
+    auto loader = std::make_unique<images::BatchLoader>(source.images, source.options);
+    streams_.push_back({std::move(source), std::move(loader), 0});
+  }
+}
+
+void RoleBatches::count_also(std::shared_ptr<images::LabelledImages> images) {
+  if (std::ranges::find(accessors_, images) == accessors_.end()) accessors_.push_back(std::move(images));
+}
 
 StreamBatch RoleBatches::on_device(StreamBatch batch) const {
   if (device_.is_cpu()) return batch;
@@ -26,33 +39,78 @@ StreamBatch RoleBatches::on_device(StreamBatch batch) const {
 }
 
 void RoleBatches::start_at(std::int64_t index) {
-  epoch_ = index / batches_per_epoch();
-  loader_.start_epoch(epoch_, index % batches_per_epoch());
+  for (Stream& stream : streams_) {
+    const std::int64_t per_epoch = stream.loader->batches_per_epoch();
+    stream.epoch = index / per_epoch;
+    stream.loader->start_epoch(stream.epoch, index % per_epoch);
+  }
+}
+
+StreamBatch RoleBatches::next_of(Stream& stream) {
+  std::optional<StreamBatch> batch = stream.loader->next();
+  if (!batch) {
+    stream.loader->start_epoch(++stream.epoch);
+    batch = stream.loader->next();
+  }
+  if (!batch) throw ContractError("batch loader", "an epoch has batches", "at least one", "none");
+  return on_device(std::move(*batch));
 }
 
 fit::Streams RoleBatches::next() {
-  std::optional<StreamBatch> batch = loader_.next();
-  if (!batch) {
-    loader_.start_epoch(++epoch_);
-    batch = loader_.next();
-  }
-  if (!batch) throw ContractError("batch loader", "an epoch has batches", "at least one", "none");
-  return {{"main", on_device(std::move(*batch))}};
+  fit::Streams batches;
+  for (Stream& stream : streams_) batches[stream.source.name] = next_of(stream);
+  return batches;
 }
 
 void RoleBatches::for_each_image(const std::function<void(const ViewBatch&)>& visit) {
-  images::LoaderOptions options = options_;
+  const RoleStream& main = streams_.front().source;
+  images::LoaderOptions options = main.options;
   // At the size that training has: what a first pass collects must describe what the steps see.
   images::ViewRecipe plain;
-  plain.input = options_.views.front().input;
+  plain.input = options.views.front().input;
   options.views = {plain};
   options.base = {};
   options.batch_size = 1;
   options.shuffle = false;
   options.drop_last = false;
-  images::BatchLoader loader(images_, std::move(options));
+  images::BatchLoader loader(main.images, options);
   loader.start_epoch(0);
-  while (std::optional<StreamBatch> batch = loader.next()) visit(on_device(std::move(*batch)).at("main"));
+  for (const std::string& id : options.image_ids) {
+    const StreamBatch batch = on_device(loader.next().value());
+    const ViewBatch& image = batch.at("main");
+    // The next image stands in for one that cannot be read, and would be seen twice.
+    if (image.image_ids.front() == id) visit(image);
+  }
+  for (const std::string& id : loader.broken_images()) broken_.insert(id);
+}
+
+Json RoleBatches::state() const {
+  Json opened = Json::array();
+  for (const auto& images : accessors_) opened.push_back(images->counts());
+  return {{"broken", broken_images()}, {"opened", opened}};
+}
+
+void RoleBatches::load_state(const Json& state) {
+  for (const Json& id : state.at("broken")) broken_.insert(id.get<std::string>());
+  for (std::size_t i = 0; i < accessors_.size() && i < state.at("opened").size(); ++i) {
+    accessors_[i]->load_counts(state.at("opened")[i]);
+  }
+}
+
+std::vector<std::string> RoleBatches::broken_images() const {
+  std::set<std::string> all = broken_;
+  for (const Stream& stream : streams_) {
+    for (const std::string& id : stream.loader->broken_images()) all.insert(id);
+  }
+  return {all.begin(), all.end()};
+}
+
+std::vector<protocol::LedgerEntry> RoleBatches::ledger() const {
+  std::vector<protocol::LedgerEntry> entries;
+  for (const auto& images : accessors_) {
+    for (protocol::LedgerEntry& entry : images->ledger()) entries.push_back(std::move(entry));
+  }
+  return entries;
 }
 
 }  // namespace seedbed::stages

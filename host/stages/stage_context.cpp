@@ -18,13 +18,15 @@ const std::string& StageContext::input_key(std::string_view name) const {
   for (const protocol::StageInput& input : spec.inputs) {
     if (input.name == name) return input.key;
   }
-  throw ContractError("plan", "a stage has the inputs of its operation", "`" + std::string(name) + "` for `" + operation() + "`", "none");
+  throw ContractError("plan", "a stage has the inputs of its operation",
+                      "`" + std::string(name) + "` for `" + operation() + "`", "none");
 }
 
 const protocol::MethodBinding& StageContext::method(const std::string& slot) const {
   const auto found = spec.methods.find(slot);
   if (found != spec.methods.end()) return found->second;
-  throw ContractError("plan", "a stage has the methods of its operation", "`" + slot + "` for `" + operation() + "`", "none");
+  throw ContractError("plan", "a stage has the methods of its operation", "`" + slot + "` for `" + operation() + "`",
+                      "none");
 }
 
 std::optional<double> StageContext::chosen_value() const {
@@ -36,9 +38,16 @@ std::filesystem::path StageContext::folder() const { return artefact_folder / pr
 
 std::shared_ptr<images::LabelledImages> open_images(const StageContext& context, std::string who, std::string purpose,
                                                     std::set<dataset::Content> contents, std::set<std::string> side) {
+  return open_images_of(context, context.spec.role, std::move(who), std::move(purpose), std::move(contents),
+                        std::move(side));
+}
+
+std::shared_ptr<images::LabelledImages> open_images_of(const StageContext& context, std::string role, std::string who,
+                                                       std::string purpose, std::set<dataset::Content> contents,
+                                                       std::set<std::string> side) {
   images::Access access;
   access.who = std::move(who);
-  access.role = context.spec.role;
+  access.role = std::move(role);
   access.purpose = std::move(purpose);
   access.contents = std::move(contents);
   access.side = std::move(side);
@@ -54,7 +63,8 @@ std::set<dataset::Content> declared_contents(const MethodManifest& manifest, boo
   return contents;
 }
 
-plugin::ModelBuilder make_builder(const StageContext& context, std::int64_t input_height_px, std::int64_t input_width_px) {
+plugin::ModelBuilder make_builder(const StageContext& context, std::int64_t input_height_px,
+                                  std::int64_t input_width_px) {
   plugin::ModelSettings settings;
   settings.class_names = context.classes().names;
   settings.input_height_px = input_height_px;

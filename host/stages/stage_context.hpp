@@ -51,6 +51,11 @@ std::shared_ptr<images::LabelledImages> open_images(const StageContext& context,
                                                     std::set<dataset::Content> contents,
                                                     std::set<std::string> side = {});
 
+/// The same of another role than the stage's own.
+std::shared_ptr<images::LabelledImages> open_images_of(const StageContext& context, std::string role, std::string who,
+                                                       std::string purpose, std::set<dataset::Content> contents,
+                                                       std::set<std::string> side = {});
+
 /// What a method declared, as contents of the data set. `with_image_labels` false withholds image labels.
 std::set<dataset::Content> declared_contents(const MethodManifest& manifest, bool with_image_labels);
 

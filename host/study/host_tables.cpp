@@ -229,7 +229,8 @@ HostTable choose_table() {
 
 std::vector<ParameterSpec> optimiser_keys() {
   return {choice("optimiser", "sgd", {"sgd", "adam", "adamw", "sgd_poly_released"},
-                 "`sgd_poly_released` lets the weight decay into the momentum, as published code does."),
+                 "`sgd_poly_released`: the published polynomial SGD, whose weight decay takes the momentum's place; "
+                 "corrected, it is `sgd` with schedule `poly`."),
           number("learning_rate", 0.01, {.minimum = 1e-12}, "Base rate; groups multiply it."),
           number("momentum", 0.9, {.minimum = 0, .maximum = 0.999999}, "Of SGD."),
           flag("nesterov", false, "Look ahead along the momentum (SGD)."),
@@ -275,26 +276,32 @@ std::vector<ParameterSpec> loader_keys() {
 }
 
 std::vector<ParameterSpec> step_keys() {
-  return {number("clip_norm", 0.0, {.minimum = 0}, "Largest norm of the gradient; 0 does not clip."),
-          integer("accumulate", 1, {.minimum = 1}, "Batches that make up one step."),
-          flag("checkpoint_activations", false,
-                  "Backbones compute activations again in the backward pass instead of keeping them: less memory, about a "
-                  "third more time."),
-          number("ema_decay", 0.0, {.minimum = 0, .maximum = 0.999999}, "Of the averaged teacher; 0 keeps none."),
-          choice("checkpoint", "last", {"last"}, "Which state is used afterwards."),
-          integer("checkpoint_every", 0, {.minimum = 0, .unit = "steps"},
-                  "Distance of the states that an interrupted fit goes on from; 0 = none.")};
+  return {
+      choice("precision", "float32", {"float32", "bfloat16", "float16"},
+             "Of a step's arithmetic, where LibTorch's autocast holds it safe; `float16` needs a GPU."),
+      number("clip_norm", 0.0, {.minimum = 0}, "Largest norm of the gradient; 0 does not clip."),
+      integer("accumulate", 1, {.minimum = 1}, "Batches that make up one step."),
+      number("ema_decay", 0.0, {.minimum = 0, .maximum = 0.999999}, "Of the averaged teacher; 0 keeps none."),
+      flag("ema_warmup", false, "The decay rises as 1 - 1 / (steps + 1) until it is `ema_decay`."),
+      choice("checkpoint", "last", {"last", "best"}, "Which state is used afterwards; `best` needs `validate`."),
+      choice("checkpoint_of", "student", {"student", "teacher"}, "Which network is used afterwards, and validated."),
+      integer("checkpoint_every", 0, {.minimum = 0, .unit = "steps"},
+              "Distance of the states that an interrupted fit goes on from; 0 = none.")};
 }
 
 HostTable train_table() {
-  HostTable table{"train",
-                  "seed_generator.train, refiner.train, segmenter.train: TRAIN",
-                  "How something is fitted.",
-                  {},
-                  {{"preset", "a name", "A preset of the method: its `train` without its parameters."},
-                   {"views", "NAME = VIEW", "Further ways in which a method sees each image, under names that it knows."},
-                   {"groups", "NAME = GROUP", "Other rates for groups of parameters that the method names."},
-                   {"terms", "NAME = TERM", "Weights of loss terms that the method names."}}};
+  HostTable table{
+      "train",
+      "seed_generator.train, refiner.train, segmenter.train: TRAIN",
+      "How something is fitted.",
+      {},
+      {{"preset", "a name", "A preset of the method: its `train` without its parameters."},
+       {"views", "NAME = VIEW", "Further ways in which a method sees each image, under names that it knows."},
+       {"validate", "VALIDATE", "Scores while training; without it, none."},
+       {"streams", "NAME = STREAM", "Further images of each step, for methods that take some."},
+       {"optimisers", "NAME = OPTIMISER", "For groups of parameters that name one of their own."},
+       {"groups", "NAME = GROUP", "Other rates for groups of parameters that the method names."},
+       {"terms", "NAME = TERM", "Weights of loss terms that the method names."}}};
   for (auto part : {optimiser_keys(), schedule_keys(), loader_keys(), step_keys()}) {
     std::ranges::move(part, std::back_inserter(table.keys));
   }
@@ -315,8 +322,52 @@ HostTable group_table() {
   return {"group",
           "train.groups.NAME: GROUP",
           "Overrides for one group of parameters.",
-          {number("learning_rate_factor", 1.0, {.minimum = 0}, "Factor of the rate."),
-           number("weight_decay_factor", 1.0, {.minimum = 0}, "Factor of the weight decay.")}};
+          {without_default(
+               number("learning_rate_factor", 1.0, {.minimum = 0}, "Of the rate; without it, the method's factor.")),
+           without_default(number("weight_decay_factor", 1.0, {.minimum = 0},
+                                  "Of the weight decay; without it, the method's factor."))}};
+}
+
+HostTable optimiser_table() {
+  HostTable table{
+      "optimiser",
+      "train.optimisers.NAME: OPTIMISER",
+      "An optimiser of its own for the groups of parameters that name it. What is left out is that of `train`.",
+      {}};
+  for (const auto& part : {optimiser_keys(), schedule_keys()}) {
+    for (const ParameterSpec& spec : part) table.keys.push_back(without_default(spec));
+  }
+  return table;
+}
+
+HostTable validate_table() {
+  return {
+      "validate",
+      "train.validate: VALIDATE",
+      "Scores the state on a role's labels while it is fitted. The role is in the ledger; with `checkpoint = \"best\"` "
+      "numbers on it are marked.",
+      {text("on", "", "The role; this key is needed."),
+       integer("every", 0, {.minimum = 0, .unit = "steps"},
+               "Distance; 0 = after each epoch. The end is always scored."),
+       without_default(
+           choice("metric", "", {"map_macro", "miou_union"},
+                  "Of generators `map_macro` (image-level scores; without it) or `miou_union` (seeds, at the best "
+                  "constant threshold); of segmenters `miou_union`.")),
+       scales("Sizes at which an image is seen."), flag("flip", false, "See each mirrored as well."),
+       input("Size of the network's input: `native`, `long_side:448`, `square:320`, `ceil:16`.")},
+      {{"fusion", "a name or a list of texts",
+        "Of generators: joins the views, as in LOCALISE; without it, `plain`."}}};
+}
+
+HostTable stream_table() {
+  return {"stream",
+          "train.streams.NAME: STREAM",
+          "Images without labels beside those of `train`, in a pace of their own.",
+          {text("role", "", "Whose images; this key is needed."),
+           without_default(integer("batch_size", 16, {.minimum = 1, .maximum = 4096, .unit = "images"},
+                                   "Images of a step; without it, that of `train`.")),
+           input("Size before augmentation: `native`, `long_side:448`, `square:320`, `ceil:16`."),
+           texts("augment", {}, "As in `train`.")}};
 }
 
 HostTable term_table() {
@@ -383,10 +434,11 @@ HostTable report_table() {
 
 const std::vector<HostTable>& host_tables() {
   static const std::vector<HostTable> all{
-      file_table(),      study_table(),  dataset_table(),   method_table(),   backbone_table(), generator_table(),
-      train_table(),     view_table(),   group_table(),  term_table(),      localise_table(), refiner_table(),  companion_table(), pseudo_label_table(),
-      rule_table(),      saliency_table(), doubt_table(),     choose_table(), segmenter_table(), loss_table(),     score_table(),    prediction_table(),
-      execution_table(), grid_table(),   axis_table(),      exclude_table(),  report_table()};
+      file_table(),   study_table(),     dataset_table(),  method_table(),    backbone_table(),     generator_table(),
+      train_table(),  view_table(),      validate_table(), stream_table(),    optimiser_table(),    group_table(),
+      term_table(),   localise_table(),  refiner_table(),  companion_table(), pseudo_label_table(), rule_table(), saliency_table(), doubt_table(),
+      choose_table(), segmenter_table(), loss_table(),     score_table(),     prediction_table(),   execution_table(),
+      grid_table(),   axis_table(),      exclude_table(),  report_table()};
   return all;
 }
 
@@ -403,7 +455,6 @@ const std::vector<NestedKey>& later_keys() {
   static const std::vector<NestedKey> all{
       {"source", "[[source]]", "further seed generators"},
       {"rounds", "[rounds]", "repeated training on the results"},
-      {"train.validate", "a role", "scores while training"},
       {"dataset.labels.form", "`mask`, `scribble`, `point` or `box`", "weak labels of other forms"}};
   return all;
 }

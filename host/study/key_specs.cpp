@@ -36,6 +36,11 @@ ParameterSpec number(std::string name, double value, const Range& range, std::st
   return ranged(key(std::move(name), ParameterType::number, value, std::move(summary)), range);
 }
 
+ParameterSpec without_default(ParameterSpec spec) {
+  spec.default_value = std::string();
+  return spec;
+}
+
 ParameterSpec text(std::string name, std::string value, std::string summary) {
   return key(std::move(name), ParameterType::text, std::move(value), std::move(summary));
 }

@@ -21,6 +21,9 @@ ParameterSpec key(std::string name, ParameterType type, ParameterValue value, st
 ParameterSpec flag(std::string name, bool value, std::string summary);
 ParameterSpec integer(std::string name, std::int64_t value, const Range& range, std::string summary);
 ParameterSpec number(std::string name, double value, const Range& range, std::string summary);
+/// The same without a default of its own: where it is left out, something else stands in, as its sentence says.
+ParameterSpec without_default(ParameterSpec spec);
+
 ParameterSpec text(std::string name, std::string value, std::string summary);
 ParameterSpec choice(std::string name, std::string value, Texts choices, std::string summary);
 ParameterSpec texts(std::string name, Texts value, std::string summary);

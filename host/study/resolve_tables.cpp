@@ -13,106 +13,10 @@ namespace {
 
 constexpr double kMostNumbers = 10'000;  // tried by one `choose`
 
-// A table whose members are tables of the same keys: `groups`, `terms`.
-Json read_named_tables(TableReader& reader, std::string_view key, const HostTable& form) {
-  Json json = Json::object();
-  const Node* named = reader.table(key);
-  if (!named) return json;
-  TableReader names(*named->table(), named->place, reader.path_of(key), reader.findings());
-  for (const Member& member : *named->table()) {
-    const Node* below = names.table(member.name);
-    if (!below) continue;
-    TableReader values(*below->table(), below->place, names.path_of(member.name), reader.findings());
-    json[member.name] = filled(form.keys, values.values(form.keys));
-    values.finish();
-  }
-  return json;
-}
-
-void settle_length(Json& train, TableReader& reader) {
-  if (reader.has("epochs") && reader.has("steps")) {
-    reader.findings().add(reader.place_of("steps"), "`" + reader.path() + "` holds both `epochs` and `steps`",
-                          "accepted: one of them");
-  }
-  if (reader.has("steps")) train["epochs"] = 0;
-}
-
-void check_augment(TableReader& reader, const Json& table, const char* key) {
-  try {
-    dataset::augmentation_from(table.at(key).get<std::vector<std::string>>());
-  } catch (const UserError& error) {
-    reader.findings().add(reader.place_of(key), error);
-  }
-}
-
-// Views by name, `main` being the fit's own; a method may need some.
-Json read_views(TableReader& train, const MethodManifest& method) {
-  const HostTable& form = host_table("view");
-  Json views = Json::object();
-  const Node* named = train.table("views");
-  const Table none;
-  TableReader names(named ? *named->table() : none, named ? named->place : train.place(), train.path_of("views"),
-                    train.findings());
-  for (const Member& member : named ? *named->table() : none) {
-    const Node* below = names.table(member.name);
-    if (!below) continue;
-    TableReader view(*below->table(), below->place, names.path_of(member.name), train.findings());
-    Json json = filled(form.keys, view.values(form.keys));
-    check_augment(view, json, "augment");
-    check_input(json.at("input"), view.place_of("input"), train.findings());
-    view.finish();
-    if (member.name == "main" || member.name == "base") {
-      train.findings().add(member.place, "a view cannot be called `" + member.name + "`: `train` makes that one itself",
-                           "accepted: another name");
-    }
-    views[member.name] = std::move(json);
-  }
-  constexpr std::string_view view_need = "view:";
-  for (const std::string& need : method.needs) {
-    if (!need.starts_with(view_need)) continue;
-    const std::string name = need.substr(view_need.size());
-    if (views.contains(name)) continue;
-    train.findings().add(names.place(), "`" + method.id + "` needs a view that is not there: `" + names.path_of(name) + "`",
-                         "accepted: `" + names.path_of(name) + " = { augment = [...] }`");
-  }
-  return views;
-}
-
-std::vector<std::string> read_fusion(TableReader& reader) {
-  const Node* given = reader.node("fusion");
-  if (!given) return to_strings(named_fusion_plan("plain"));
-  try {
-    if (given->text()) return to_strings(named_fusion_plan(*given->text()));
-    const auto steps = parameter_value(*given);
-    if (const auto* texts = steps ? std::get_if<std::vector<std::string>>(&*steps) : nullptr) {
-      return to_strings(fusion_plan_from(*texts));
-    }
-    reader.findings().add(
-        given->place, "a fusion is the name of a list or the list itself; this is " + std::string(given->phrase()),
-        "accepted: " + listed(fusion_plan_names()) + ", or a list of steps such as `[\"relu\", \"resize:image\"]`");
-  } catch (const UserError& error) {
-    reader.findings().add(given->place, error);
-  }
-  return {};
-}
-
 bool has_step(const std::vector<std::string>& fusion, std::string_view operation) {
   return std::ranges::any_of(fusion, [&](const std::string& step) {
     return step == operation || step.starts_with(std::string(operation) + ":");
   });
-}
-
-// A list that leaves several maps, or a mirrored one, is told here and not an hour later.
-void check_fusion(TableReader& reader, const Json& localise, const std::vector<std::string>& fusion) {
-  if (fusion.empty()) return;
-  const auto require = [&](bool needed, std::string_view step, const char* because) {
-    if (!needed || has_step(fusion, step)) return;
-    reader.findings().add(reader.place_of("fusion"), "the fusion list lacks a step: `" + std::string(step) + "`",
-                          because);
-  };
-  require(localise.at("scales").size() > 1, "merge_scales", "several `scales` are to become one map");
-  require(localise.at("flip").get<bool>(), "unflip", "`flip` is on, and mirrored maps must be mirrored back");
-  require(localise.at("flip").get<bool>(), "merge_flip", "`flip` is on, and two views are to become one map");
 }
 
 // Keys of RULE that hold numbers, by rule.
@@ -243,26 +147,34 @@ void check_input(const std::string& text, const Place& place, Findings& findings
   }
 }
 
-Json read_train(const std::vector<const MethodChoice*>& choices, const Node* given, const std::string& path,
-                Findings& findings) {
-  const Table layers = layered_table(choices, "train", given, findings);
-  const HostTable& form = host_table("train");
-  TableReader reader(layers, given ? given->place : choices.front()->place, path, findings);
-  Json train = filled(form.keys, reader.values(form.keys));
-  train["views"] = read_views(reader, *choices.front()->manifest);
-  train["groups"] = read_named_tables(reader, "groups", host_table("group"));
-  train["terms"] = read_named_tables(reader, "terms", host_table("term"));
-  reader.leave("validate");
-  if (reader.has("validate")) {
-    findings.add(reader.place_of("validate"), "scores while training are not available in this version",
-                 "leave out `validate`");
+std::vector<std::string> read_fusion(TableReader& reader) {
+  const Node* given = reader.node("fusion");
+  if (!given) return to_strings(named_fusion_plan("plain"));
+  try {
+    if (given->text()) return to_strings(named_fusion_plan(*given->text()));
+    const auto steps = parameter_value(*given);
+    if (const auto* texts = steps ? std::get_if<std::vector<std::string>>(&*steps) : nullptr) {
+      return to_strings(fusion_plan_from(*texts));
+    }
+    reader.findings().add(
+        given->place, "a fusion is the name of a list or the list itself; this is " + std::string(given->phrase()),
+        "accepted: " + listed(fusion_plan_names()) + ", or a list of steps such as `[\"relu\", \"resize:image\"]`");
+  } catch (const UserError& error) {
+    reader.findings().add(given->place, error);
   }
-  reader.value(host_table("method").keys.front());  // a preset's name, where layering could not read it
-  settle_length(train, reader);
-  for (const char* key : {"base", "augment"}) check_augment(reader, train, key);
-  check_input(train.at("input"), reader.place_of("input"), findings);
-  reader.finish();
-  return train;
+  return {};
+}
+
+void check_fusion(TableReader& reader, const Json& localise, const std::vector<std::string>& fusion) {
+  if (fusion.empty()) return;
+  const auto require = [&](bool needed, std::string_view step, const char* because) {
+    if (!needed || has_step(fusion, step)) return;
+    reader.findings().add(reader.place_of("fusion"), "the fusion list lacks a step: `" + std::string(step) + "`",
+                          because);
+  };
+  require(localise.at("scales").size() > 1, "merge_scales", "several `scales` are to become one map");
+  require(localise.at("flip").get<bool>(), "unflip", "`flip` is on, and mirrored maps must be mirrored back");
+  require(localise.at("flip").get<bool>(), "merge_flip", "`flip` is on, and two views are to become one map");
 }
 
 Json read_localise(const MethodChoice& generator, const Node* given, const std::string& path, Findings& findings) {

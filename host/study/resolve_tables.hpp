@@ -11,9 +11,12 @@
 // The host tables of a method: TRAIN, LOCALISE and RULE of RESOLVED.md.
 namespace seedbed::study {
 
+/// What a `train` table fits, which decides what it may hold.
+enum class Fitted { seed_generator, refiner, segmenter };
+
 /// `choices`: whose presets `train.preset` may name, the trained method first. `given`: the study's table, or null.
-Json read_train(const std::vector<const MethodChoice*>& choices, const Node* given, const std::string& path,
-                Findings& findings);
+Json read_train(Fitted fitted, const std::vector<const MethodChoice*>& choices, const Node* given,
+                const std::string& path, const Roles& roles, Findings& findings);
 
 Json read_localise(const MethodChoice& generator, const Node* given, const std::string& path, Findings& findings);
 
@@ -27,6 +30,12 @@ enum class RuleUse {
 /// nullopt where it is not legal (which is found).
 std::optional<Json> read_rule(const Table& table, const Place& place, const std::string& path, RuleUse use,
                               const Roles& roles, Findings& findings);
+
+/// The steps of `fusion`, a name or the list itself; those of `plain` without it.
+std::vector<std::string> read_fusion(TableReader& reader);
+
+/// Finds a list wrong that leaves several maps, or a mirrored one. `views` holds `scales` and `flip`.
+void check_fusion(TableReader& reader, const Json& views, const std::vector<std::string>& fusion);
 
 /// Checks "native", "long_side:448" ... at `place`.
 void check_input(const std::string& text, const Place& place, Findings& findings);

@@ -2,9 +2,12 @@
 
 #include <chrono>
 #include <exception>
+#include <map>
+#include <optional>
 #include <string>
 
 #include "protocol/artefact_paths.hpp"
+#include "protocol/working_note.hpp"
 #include "stages/failure.hpp"
 #include "worker/environment.hpp"
 #include "worker/log.hpp"
@@ -22,13 +25,23 @@ constexpr std::chrono::milliseconds kProgressInterval{100};
 class AttemptObserver : public stages::GroupObserver {
  public:
   AttemptObserver(const protocol::GroupRequest& request, const Send& send, const std::atomic<bool>& cancelled)
-      : request_(request), send_(send), cancelled_(cancelled) {}
+      : request_(request), send_(send), cancelled_(cancelled) {
+    if (!request.log_file.empty()) note_.emplace(protocol::working_note_path(request.log_file));
+  }
 
   void progress(std::string_view stage_key, std::int64_t done, std::int64_t total) override {
     const auto now = Clock::now();
     if (done < total && now - last_progress_ < kProgressInterval) return;
     last_progress_ = now;
-    send_({{"kind", "progress"}, {"stage", stage_key}, {"done", done}, {"total", total}});
+    Json message{{"kind", "progress"}, {"stage", stage_key}, {"done", done}, {"total", total}};
+    if (!losses_.empty()) message["losses"] = losses_;
+    send_(message);
+  }
+
+  void losses(std::string_view, const std::map<std::string, double>& terms) override { losses_ = terms; }
+
+  void working_on(std::string_view stage_key, std::string_view image_id) override {
+    if (note_) note_->write(stage_key, image_id);
   }
 
   void log(LogLevel level, std::string_view message) override { write_log(level, message); }
@@ -55,6 +68,8 @@ class AttemptObserver : public stages::GroupObserver {
   const protocol::GroupRequest& request_;
   const Send& send_;
   const std::atomic<bool>& cancelled_;
+  std::optional<protocol::WorkingNote> note_;
+  std::map<std::string, double> losses_;
   Clock::time_point last_progress_{};
 };
 
@@ -64,6 +79,7 @@ bool run_attempt(const protocol::GroupRequest& request, stages::Session& session
                  const std::atomic<bool>& cancelled) {
   const LogRedirection log(request.log_file);
   set_threads(request.threads);
+  set_determinism(request.deterministic);
   limit_memory(request.memory_limit_bytes);
   reset_peak_memory();
   write_log(LogLevel::info, "group " + request.group);

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <opencv2/core.hpp>
 
@@ -47,6 +48,14 @@ void set_threads(std::int64_t threads) {
   at::set_num_threads(count);
   ::omp_set_num_threads(count);
   cv::setNumThreads(count);
+}
+
+void set_determinism(bool on) {
+  at::globalContext().setDeterministicAlgorithms(on, /*warn_only=*/false);
+  // Filling fresh memory finds reads of what was never written; it changes no result and costs time.
+  at::globalContext().setDeterministicFillUninitializedMemory(false);
+  at::globalContext().setDeterministicCuDNN(on);
+  if (on) at::globalContext().setBenchmarkCuDNN(false);
 }
 
 void limit_memory(std::int64_t bytes) {

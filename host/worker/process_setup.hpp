@@ -18,6 +18,9 @@ void return_freed_memory();
 /// call and stay 1. Requires: called on the thread that computes.
 void set_threads(std::int64_t threads);
 
+/// Whether LibTorch refuses operations whose result may differ from run to run.
+void set_determinism(bool on);
+
 /// Soft limit of the data segment: beyond it LibTorch throws an allocation error that can be caught. 0 = none.
 void limit_memory(std::int64_t bytes);
 

@@ -3,8 +3,10 @@
 #include <cstdlib>
 #include <functional>
 #include <limits>
+#include <string>
 
 #include <ATen/ATen.h>
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 
 #include "fixture_misbehaving_manifest.hpp"
@@ -66,6 +68,12 @@ RefineResult gives_labels(const RefineRequest& request) {
 
 RefineResult crashes(const RefineRequest&) { std::abort(); }
 
+// As LibTorch's own operations without a deterministic form do before they compute.
+RefineResult differs(const RefineRequest& request) {
+  at::globalContext().alertNotDeterministic("differs_fixture");
+  return with_scores(request, request.maps.scores_nphw);
+}
+
 RefineResult hungry(const RefineRequest& request) {
   constexpr std::int64_t kTebibyte = std::int64_t{1} << 40;
   return with_scores(request, at::zeros({64 * kTebibyte}));
@@ -89,8 +97,16 @@ void register_all(Registrar& registrar) {
   add("fixture.leaves_state", leaves_state);
   add("fixture.labels", gives_labels);
   add("fixture.crashes", crashes);
+  add("fixture.differs", differs);
   add("fixture.hungry", hungry);
   add("fixture.draws", draws);
+  registrar.add_refiner("fixture.crashes_at", [](const ParameterValues& values, const ModelContext&) {
+    const std::string image = parameter<std::string>(values, "image", "fixture.crashes_at");
+    return std::make_shared<Misbehaving>([image](const RefineRequest& request) {
+      if (request.image_ids.at(0) == image) std::abort();
+      return with_scores(request, request.maps.scores_nphw);
+    });
+  });
   registrar.add_refiner("fixture.null", [](const ParameterValues&, const ModelContext&) -> std::shared_ptr<Refiner> { return nullptr; });
 }
 

@@ -16,12 +16,13 @@ constexpr std::int64_t kTotal = 25;
 
 at::Tensor rates(const ScheduleSettings& schedule, double base_rate, std::int64_t count, std::int64_t total) {
   std::vector<double> values;
-  for (std::int64_t step = 0; step < count; ++step) values.push_back(learning_rate_at(schedule, base_rate, step, total));
+  for (std::int64_t step = 0; step < count; ++step)
+    values.push_back(learning_rate_at(schedule, base_rate, step, total));
   return at::tensor(values, at::kDouble).to(at::kFloat);
 }
 
 /// The parameter after steps 1, 2, 5, 10 and 20, for a parameter group and rates by step.
-at::Tensor parameter_course(const Golden& golden, const TrainSettings& settings, const at::Tensor& rate_of_step,
+at::Tensor parameter_course(const Golden& golden, const OptimiserSettings& settings, const at::Tensor& rate_of_step,
                             double weight_decay_factor = 1.0) {
   const at::Tensor weight = golden.input("w").clone();
   const at::Tensor gradients = golden.input("gradients");
@@ -35,9 +36,9 @@ at::Tensor parameter_course(const Golden& golden, const TrainSettings& settings,
   return at::stack(course);
 }
 
-TrainSettings sgd(bool released, double weight_decay) {
-  TrainSettings settings;
-  settings.optimiser = released ? OptimiserKind::sgd_poly_released : OptimiserKind::sgd;
+OptimiserSettings sgd(bool released, double weight_decay) {
+  OptimiserSettings settings;
+  settings.kind = released ? OptimiserKind::sgd_poly_released : OptimiserKind::sgd;
   settings.momentum = 0.9;
   settings.weight_decay = weight_decay;
   return settings;
@@ -75,20 +76,23 @@ ScheduleSettings warm(ScheduleKind kind, std::int64_t warmup_steps, double ratio
 }
 
 NamedTensors poly_warmup_adamw(const Golden& golden) {
-  TrainSettings adamw;
-  adamw.optimiser = OptimiserKind::adamw;
+  OptimiserSettings adamw;
+  adamw.kind = OptimiserKind::adamw;
   adamw.weight_decay = 0.01;
   NamedTensors found;
-  const auto add = [&](const std::string& name, const TrainSettings& settings, const at::Tensor& rate, double shown) {
+  const auto add = [&](const std::string& name, const OptimiserSettings& settings, const at::Tensor& rate,
+                       double shown) {
     found["lr_" + name] = rate * shown;
     found["w_" + name] = parameter_course(golden, settings, rate);
   };
-  const auto course = [&](const ScheduleSettings& schedule, double base) { return rates(schedule, base, kSteps, kTotal); };
+  const auto course = [&](const ScheduleSettings& schedule, double base) {
+    return rates(schedule, base, kSteps, kTotal);
+  };
   add("toco", adamw, course(warm(ScheduleKind::poly_warmup, 6, 1e-6, 0.9), 6e-5), 1e4);
   add("excel", adamw, course(warm(ScheduleKind::poly_warmup, 5, 1e-6, 1.0), 1e-4), 1e4);
   ScheduleSettings falling = warm(ScheduleKind::poly_warmup_sgd_released, 6, 1e-6, 0.9);
   falling.restart_after_warmup = true;
-  TrainSettings plain = sgd(false, 1e-4);
+  OptimiserSettings plain = sgd(false, 1e-4);
   add("warmup_sgd", plain, course(falling, 0.01), 1.0);
   ScheduleSettings cosine = warm(ScheduleKind::cosine, 6, 1e-3, 0.9);
   cosine.restart_after_warmup = true;
@@ -116,7 +120,8 @@ NamedTensors ema_update(const Golden& golden) {
 at::Tensor rates_at(const ScheduleSettings& schedule, double base_rate, const std::vector<std::int64_t>& positions,
                     std::int64_t total) {
   std::vector<double> values;
-  for (const std::int64_t position : positions) values.push_back(learning_rate_at(schedule, base_rate, position, total));
+  for (const std::int64_t position : positions)
+    values.push_back(learning_rate_at(schedule, base_rate, position, total));
   return at::tensor(values, at::kDouble);
 }
 

@@ -1,17 +1,14 @@
 #include "fit/optimiser.hpp"
 
 #include <ATen/ATen.h>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "fit/ema.hpp"
-#include "seedbed/error.hpp"
 #include "support/tensor_matchers.hpp"
 
 namespace seedbed::fit {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::all_close;
 using testing::equals_tensor;
 
@@ -25,7 +22,7 @@ at::Tensor leaf(std::initializer_list<float> values, std::initializer_list<float
 TEST(Optimiser, AppliesGroupFactors) {
   const at::Tensor old_weight = leaf({1.0f}, {1.0f});
   const at::Tensor new_bias = leaf({1.0f}, {1.0f});
-  TrainSettings settings;
+  OptimiserSettings settings;
   settings.momentum = 0;
   settings.weight_decay = 0.5;
   make_optimiser(settings, {{"old", {old_weight}, 1.0, 1.0}, {"new_bias", {new_bias}, 10.0, 0.0}})->step(0.1);
@@ -35,41 +32,34 @@ TEST(Optimiser, AppliesGroupFactors) {
 
 TEST(Optimiser, LeavesParametersWithoutGradientAlone) {
   const at::Tensor frozen = leaf({2.0f}, {});
-  TrainSettings settings;
+  OptimiserSettings settings;
   settings.weight_decay = 0.5;
   make_optimiser(settings, {{"old", {frozen}, 1.0, 1.0}})->step(0.1);
   EXPECT_THAT(frozen.detach(), equals_tensor(at::tensor({2.0f})));
 }
 
-TEST(Optimiser, TheStudysGroupsReplaceTheMethods) {
-  const at::Tensor weight = leaf({1.0f}, {1.0f});
-  TrainSettings settings;
-  settings.momentum = 0;
-  settings.groups["old"] = {3.0, 1.0};
-  make_optimiser(settings, {{"old", {weight}, 1.0, 1.0}})->step(0.1);
-  EXPECT_THAT(weight.detach(), all_close(at::tensor({0.7f}), 1e-6));
-}
-
-TEST(Optimiser, RefusesAGroupThatTheMethodLacks) {
-  TrainSettings settings;
-  settings.groups["pretrainde"] = {};
-  try {
-    make_optimiser(settings, {{"pretrained", {leaf({1.0f}, {})}, 1.0, 1.0}});
-    FAIL() << "it was taken";
-  } catch (const UserError& error) {
-    EXPECT_THAT(error.message(), HasSubstr("no such group of parameters: `pretrainde`"));
-    EXPECT_THAT(error.hint(), HasSubstr("`pretrained`"));
-  }
-}
-
-TEST(Optimiser, RefusesAParameterInTwoGroups) {
-  const at::Tensor weight = leaf({1.0f}, {});
-  EXPECT_THROW(make_optimiser(TrainSettings{}, {{"a", {weight}, 1.0, 1.0}, {"b", {weight}, 1.0, 1.0}}), ContractError);
+// The corrected form of the published polynomial SGD is `sgd` itself: momentum and decay in their own places.
+TEST(Optimiser, ReleasedPolynomialSgdTakesItsDecayForMomentum) {
+  OptimiserSettings settings;
+  settings.momentum = 0.9;
+  settings.weight_decay = 0.5;
+  const auto two_steps = [&](OptimiserKind kind) {
+    settings.kind = kind;
+    const at::Tensor weight = leaf({1.0f}, {});
+    const auto optimiser = make_optimiser(settings, {{"all", {weight}, 1.0, 0.0}});
+    for (int step = 0; step < 2; ++step) {
+      weight.mutable_grad() = at::tensor({1.0f});
+      optimiser->step(0.1);
+    }
+    return weight.detach();
+  };
+  EXPECT_THAT(two_steps(OptimiserKind::sgd_poly_released), all_close(at::tensor({0.75f}), 1e-6));  // 1 - 0.1 - 0.15
+  EXPECT_THAT(two_steps(OptimiserKind::sgd), all_close(at::tensor({0.71f}), 1e-6));                // 1 - 0.1 - 0.19
 }
 
 TEST(Optimiser, DropsGradients) {
   const at::Tensor weight = leaf({1.0f}, {1.0f});
-  const auto optimiser = make_optimiser(TrainSettings{}, {{"old", {weight}, 1.0, 1.0}});
+  const auto optimiser = make_optimiser(OptimiserSettings{}, {{"old", {weight}, 1.0, 1.0}});
   optimiser->drop_gradients();
   EXPECT_FALSE(weight.grad().defined());
 }
@@ -99,6 +89,17 @@ TEST(EmaTeacher, FollowsParametersAndCopiesBuffers) {
   follow(teacher, student, 0.75);
   EXPECT_THAT(teacher.weight.detach(), all_close(at::tensor({1.25f}), 1e-6));
   EXPECT_THAT(teacher.mean, equals_tensor(at::tensor({2.0f})));
+}
+
+TEST(EmaTeacher, AYoungTeacherIsTheMeanOfItsStudents) {
+  TrainSettings settings;
+  settings.ema_decay = 0.9;
+  EXPECT_EQ(ema_decay_at(settings, 1), 0.9);
+  settings.ema_warmup = true;
+  EXPECT_EQ(ema_decay_at(settings, 1), 0.5);
+  EXPECT_EQ(ema_decay_at(settings, 3), 0.75);
+  EXPECT_EQ(ema_decay_at(settings, 9), 0.9);
+  EXPECT_EQ(ema_decay_at(settings, 1000), 0.9);
 }
 
 }  // namespace

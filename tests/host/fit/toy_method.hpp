@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -47,6 +49,7 @@ class ToyBatches : public BatchSource {
     batch.images_nchw = at::sin(at::arange(24, at::kFloat) * 0.37 + static_cast<double>(index_ % 5)).view({2, 3, 2, 2});
     batch.target_nhw = at::full({2, 2, 2}, index_ % 2, at::kLong);
     ++index_;
+    ++given;
     return {{"main", {{"main", batch}}}};
   }
   void for_each_image(const std::function<void(const ViewBatch&)>& visit) override {
@@ -57,6 +60,10 @@ class ToyBatches : public BatchSource {
       visit(image);
     }
   }
+  nlohmann::ordered_json state() const override { return given; }
+  void load_state(const nlohmann::ordered_json& state) override { given = state; }
+
+  std::int64_t given = 0;  ///< batches
 
  private:
   std::int64_t index_ = 0;
@@ -79,10 +86,12 @@ class ToyMethod : public Module, public Trainable {
   }
 
   LossTerms training_step(const StepRequest& request) override {
+    if (on_step) on_step(request);
     const ViewBatch& batch = request.main();
     const at::Tensor noise = at::randn({2, 12}, request.run->generator());
     const at::Tensor input = batch.images_nchw.flatten(1) + 0.1 * noise;
     const at::Tensor output = at::linear(input, weight, bias).squeeze(1);
+    if (on_output) on_output(output);
     const at::Tensor target = batch.target_nhw.select(1, 0).select(1, 0).to(at::kFloat);
     seen.add_(1);
     at::Tensor fit_term = (output - target).square().mean();
@@ -103,6 +112,8 @@ class ToyMethod : public Module, public Trainable {
 
   at::Tensor weight, bias, seen, collected;
   std::int64_t nan_at = -1;
+  std::function<void(const StepRequest&)> on_step;
+  std::function<void(const at::Tensor&)> on_output;
   std::vector<std::int64_t> epochs;
   std::vector<std::string> finished_images;
 };

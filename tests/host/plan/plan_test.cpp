@@ -49,7 +49,7 @@ class PlanTest : public testing::Test {
     PluginManifest plugin;
     plugin.name = "toy";
     plugin.methods = {method("net", MethodKind::backbone), method("cam", MethodKind::seed_generator, {"trains"}),
-                      method("smooth", MethodKind::refiner), affinity(), method("ce", MethodKind::loss),
+                      method("smooth", MethodKind::refiner), method("walk", MethodKind::refiner, {"trains"}), affinity(), method("ce", MethodKind::loss),
                       method("linear", MethodKind::segmentation_head),
                       method("supervised", MethodKind::training_strategy, {"trains"})};
     catalogue_ = std::make_unique<manifest::Catalogue>(manifest::Catalogue::of({plugin}));
@@ -175,7 +175,7 @@ TEST_F(PlanTest, RulesOfTwoRunTwiceThroughTheirRefiners) {
     return s.spec.type == protocol::StageType::fit && s.spec.operation == "refiner";
   });
   ASSERT_NE(fit, plan.stages.end());
-  EXPECT_TRUE(fit->spec.settings.at("labels").empty());
+  EXPECT_FALSE(fit->spec.settings.contains("labels"));
   ASSERT_EQ(fit->spec.inputs.at(1).name, "labels");
   const PlannedStage& agree = plan.stages[fit->inputs[1]];
   EXPECT_EQ(agree.spec.operation, "agree");
@@ -300,6 +300,103 @@ TEST_F(PlanTest, ASegmenterReadsPseudoLabelsOfTheTrainingRole) {
   EXPECT_EQ(plan.stages[fit->inputs.at(0)].spec.image_ids.size(), 8u);
   EXPECT_EQ(count(plan, "predict"), 2u);  // measure and test
   EXPECT_EQ(count(plan, "label"), 4u);    // train (measure is a view of it), test; predictions on both
+}
+
+// The roles that a fit opens beside its own enter its key by their content.
+TEST_F(PlanTest, AValidationIsAPartOfTheFitsKey) {
+  const auto key_with = [&](const Json& validate, const std::string& select = "8..10") {
+    Json cell = this->cell();
+    cell["dataset"]["roles"]["select"] = select;
+    if (!validate.is_null()) cell["seed_generator"]["train"]["validate"] = validate;
+    const Plan plan = this->plan({cell});
+    const auto fit = std::ranges::find_if(plan.stages, [](const auto& s) { return s.spec.type == protocol::StageType::fit; });
+    return fit->spec.key;
+  };
+  const Json on_select{{"on", "select"}, {"every", 0}, {"metric", "map_macro"}};
+  const Json on_test{{"on", "test"}, {"every", 0}, {"metric", "map_macro"}};
+  EXPECT_NE(key_with(nullptr), key_with(on_select));
+  EXPECT_NE(key_with(on_select), key_with(on_test));
+  EXPECT_NE(key_with(on_select), key_with(on_select, "8..9"));
+  EXPECT_EQ(key_with(nullptr), key_with(nullptr, "8..9")) << "a role that is not opened changes nothing";
+  EXPECT_EQ(key_with(on_select, "10..14"), key_with(on_test)) << "roles of one content are one to a key";
+}
+
+TEST_F(PlanTest, FurtherRolesReachTheFitWithTheirImages) {
+  Json cell = this->cell();
+  cell["seed_generator"]["train"]["validate"] = {{"on", "select"}, {"every", 0}, {"metric", "miou_union"}};
+  cell["seed_generator"]["train"]["streams"] = {{"unlabelled", {{"role", "test"}, {"input", "native"}}}};
+  const Plan plan = this->plan({cell});
+  const auto fit = std::ranges::find_if(plan.stages, [](const auto& s) { return s.spec.type == protocol::StageType::fit; });
+  const auto& others = fit->spec.other_images;
+  EXPECT_EQ(others.at("validate").role, "select");
+  EXPECT_EQ(others.at("validate").image_ids.size(), 2u);
+  EXPECT_EQ(others.at("stream:unlabelled").image_ids.size(), 4u);
+  EXPECT_FALSE(fit->spec.settings.at("streams").at("unlabelled").contains("role"));
+}
+
+TEST_F(PlanTest, ATrainedRefinerMayHaveABackboneOfItsOwn) {
+  Json cell = this->cell();
+  Json entry = resolved_method("refiner", "walk");
+  entry["name"] = "walk";
+  entry["train"] = {{"epochs", 2}};
+  entry["backbone"] = resolved_method("backbone", "net", 7.0);
+  cell["refiners"].push_back(entry);
+  cell["score"]["targets"] = {"walk"};
+  const Plan plan = this->plan({cell});
+  int seen = 0;
+  for (const PlannedStage& stage : plan.stages) {
+    if (!stage.spec.methods.contains("refiner")) continue;
+    ++seen;
+    EXPECT_EQ(stage.spec.methods.at("backbone").parameters.at("strength"), 7.0) << stage.spec.operation;
+  }
+  EXPECT_EQ(seen, 2) << "the fit and the map";
+}
+
+// IRN's labels: the maps under a strict and a loose rule, each through the chain, joined to what is sure.
+TEST_F(PlanTest, LabelsOfATrainedRefinerAreOrdinaryMapStages) {
+  Json cell = this->cell();
+  Json entry = resolved_method("refiner", "walk");
+  entry["name"] = "walk";
+  entry["train"] = {{"epochs", 2}};
+  entry["labels"] = {{"rule", "two_thresholds"}, {"high", 0.3}, {"low", 0.05}, {"background_wins", false}, {"refiners", {refiner(2)}}};
+  cell["refiners"].push_back(entry);
+  cell["score"]["targets"] = {"seeds", "walk"};
+  const Plan plan = this->plan({cell});
+  const auto fit = std::ranges::find_if(plan.stages, [](const auto& s) {
+    return s.spec.type == protocol::StageType::fit && s.spec.operation == "refiner";
+  });
+  ASSERT_NE(fit, plan.stages.end());
+  ASSERT_EQ(fit->spec.inputs.size(), 1u);
+  EXPECT_EQ(fit->spec.inputs[0].name, "labels");
+  const PlannedStage& join = plan.stages[fit->inputs[0]];
+  EXPECT_EQ(join.spec.operation, "agree");
+  ASSERT_EQ(join.inputs.size(), 2u);
+  const double values[] = {0.3, 0.05};
+  for (std::size_t side = 0; side < 2; ++side) {
+    const PlannedStage& label = plan.stages[join.inputs[side]];
+    EXPECT_EQ(join.spec.inputs[side].name, side == 0 ? "strong" : "weak");
+    EXPECT_EQ(label.spec.settings.at("rule"), "argmax");
+    const PlannedStage& refined = plan.stages[label.inputs.at(0)];
+    EXPECT_EQ(refined.spec.operation, "refine");
+    EXPECT_EQ(refined.spec.settings.at("background"), (Json{{"rule", "threshold"}, {"value", values[side]}}));
+    EXPECT_EQ(plan.stages[refined.inputs.at(0)].spec.operation, "seeds");
+  }
+  EXPECT_EQ(count(plan, "seeds"), 1u) << "the chain starts from the seeds that are scored";
+}
+
+TEST_F(PlanTest, LabelsWithoutAChainAreOneStage) {
+  Json cell = this->cell();
+  Json entry = resolved_method("refiner", "walk");
+  entry["name"] = "walk";
+  entry["train"] = {{"epochs", 2}};
+  entry["labels"] = {{"rule", "two_thresholds"}, {"high", 0.3}, {"low", 0.05}};
+  cell["refiners"].push_back(entry);
+  cell["score"]["targets"] = {"walk"};
+  const Plan plan = this->plan({cell});
+  const auto fit = std::ranges::find_if(plan.stages, [](const auto& s) {
+    return s.spec.type == protocol::StageType::fit && s.spec.operation == "refiner";
+  });
+  EXPECT_EQ(plan.stages[fit->inputs.at(0)].spec.settings.at("rule"), "two_thresholds");
 }
 
 }  // namespace

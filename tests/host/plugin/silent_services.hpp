@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@ class SilentServices : public StageServices {
  public:
   c10::Device device() const override { return c10::Device(c10::DeviceType::CPU); }
   void progress(std::int64_t, std::int64_t) override {}
+  void losses(const std::map<std::string, double>&) override {}
   void log(LogLevel, std::string_view message) override { lines.emplace_back(message); }
   bool cancelled() const override { return cancel; }
 

@@ -31,6 +31,7 @@ StageSpec some_stage() {
   stage.node = "segmenter";
   stage.role = "train";
   stage.image_ids = {"1", "2"};
+  stage.other_images["validate"] = {"select", {"3"}};
   stage.methods["head"] = some_binding();
   stage.settings = {{"epochs", 3}, {"learning_rate", 0.1}};
   stage.inputs = {{"labels", std::string(64, 'b')}};
@@ -47,8 +48,10 @@ TEST(StageJson, RequestsSurviveTheRoundTrip) {
   request.attempts = {{std::string(64, 'a'), 12}};
   request.device = "cpu";
   request.threads = 2;
+  request.deterministic = false;
   const Json json = request;
   EXPECT_EQ(Json(json.get<GroupRequest>()).dump(), json.dump());
+  EXPECT_EQ(json.get<GroupRequest>().stages.front().other_images.at("validate").image_ids.size(), 1u);
   EXPECT_EQ(json.get<GroupRequest>().stages.front().methods.at("head").uses.size(), 1u);
 }
 

@@ -10,6 +10,7 @@
 
 #include "protocol/artefact_paths.hpp"
 #include "protocol/channel.hpp"
+#include "protocol/working_note.hpp"
 
 using seedbed::protocol::Cause;
 using seedbed::protocol::Channel;
@@ -43,8 +44,10 @@ StageResult result_of(const StageSpec& stage, const GroupRequest& request) {
 }
 
 void run(Channel& channel, const GroupRequest& request) {
+  seedbed::protocol::WorkingNote note(seedbed::protocol::working_note_path(request.log_file));
   for (const StageSpec& stage : request.stages) {
     const std::string behaviour = stage.settings.value("behaviour", "");
+    note.write(stage.key, "image-7");
     if (behaviour == "crash") std::raise(SIGSEGV);
     if (behaviour == "exit") _exit(7);
     if (behaviour == "garbage") {
@@ -52,7 +55,10 @@ void run(Channel& channel, const GroupRequest& request) {
       std::this_thread::sleep_for(std::chrono::seconds(60));
     }
     if (behaviour == "silent") continue;
-    channel.send({{"kind", "progress"}, {"stage", stage.key}, {"done", 1}, {"total", 2}});
+    Json progress{{"kind", "progress"}, {"stage", stage.key}, {"done", 1}, {"total", 2}};
+    if (behaviour == "learn") progress["losses"] = {{"a", 0.25}, {"b", 1.5}, {"c", 2.0}};
+    channel.send(progress);
+    if (behaviour == "learn") std::this_thread::sleep_for(std::chrono::milliseconds(400));
     const auto file = seedbed::protocol::write_result_file(request.inbox_folder, result_of(stage, request));
     if (behaviour == "crash_after_result") std::raise(SIGKILL);
     channel.send({{"kind", "stage_done"}, {"key", stage.key}, {"file", file.string()}});

@@ -57,6 +57,7 @@ class SupervisorTest : public testing::Test {
     options.worker_program = SEEDBED_STAND_IN_WORKER;
     options.workers = workers;
     options.keep_going = keep_going;
+    options.terminal = terminal_;
     return run_plan(plan_, *store_, options, out_);
   }
 
@@ -69,6 +70,7 @@ class SupervisorTest : public testing::Test {
   plan::Plan plan_;
   std::unique_ptr<store::Store> store_;
   std::ostringstream out_;
+  bool terminal_ = false;
 };
 
 TEST_F(SupervisorTest, RunsInputsFirstAndReusesThemNextTime) {
@@ -114,6 +116,45 @@ TEST_F(SupervisorTest, ACrashCostsTheStageInFlightAndANewWorkerGoesOn) {
   EXPECT_EQ(summary.workers_started, 2u);
   EXPECT_EQ(summary.failures[0].cause, Cause::crash);
   EXPECT_NE(summary.failures[0].message.find("signal `11`"), std::string::npos) << summary.failures[0].message;
+}
+
+// A stream of four: one is done before another crashes, two are lost with it.
+TEST_F(SupervisorTest, ACrashInAStreamSaysWhoCrashedAndWhoIsLostWithIt) {
+  const auto maps = add(StageType::map, {});
+  const auto done = add(StageType::score, {maps});
+  const auto crash = add(StageType::score, {maps}, "crash");
+  const auto lost = add(StageType::score, {maps});
+  plan_.stages[maps].spec.settings["behaviour"] = "silent";
+  const RunSummary summary = run();
+  EXPECT_EQ(state_of(done), StageState::done) << "its result was in the inbox";
+  EXPECT_EQ(state_of(crash), StageState::failed);
+  EXPECT_EQ(state_of(lost), StageState::interrupted);
+  EXPECT_EQ(state_of(maps), StageState::interrupted);
+  ASSERT_EQ(summary.failures.size(), 3u);
+  for (const StageFailure& failure : summary.failures) {
+    EXPECT_EQ(failure.cause, Cause::crash);
+    const bool crashed = failure.key == plan_.stages[crash].spec.key;
+    EXPECT_NE(failure.message.find(crashed ? "It was at image `image-7`." : "Lost with `stage 2`"), std::string::npos) << failure.message;
+  }
+  // The next run makes what is not done, and no more.
+  for (PlannedStage& stage : plan_.stages) stage.spec.settings["behaviour"] = "";
+  const RunSummary next = run();
+  EXPECT_EQ(next.done, 3u);
+  EXPECT_TRUE(next.failures.empty());
+}
+
+TEST_F(SupervisorTest, LossesOfAFitAreShownWithItsProgress) {
+  add(StageType::fit, {}, "learn");
+  terminal_ = true;
+  run();
+  EXPECT_NE(out_.str().find("stage 0 50 % (a 0.25, b 1.5 +1)"), std::string::npos) << out_.str();
+}
+
+TEST_F(SupervisorTest, NoNoteIsLeftBehind) {
+  add(StageType::score, {}, "crash");
+  add(StageType::score, {});
+  run();
+  for (const auto& entry : fs::recursive_directory_iterator(folder_)) EXPECT_NE(entry.path().extension(), ".working");
 }
 
 TEST_F(SupervisorTest, AResultInTheInboxCountsThoughTheWorkerDied) {

@@ -144,7 +144,10 @@ GroupRequest request(const fs::path& folder, std::vector<StageSpec> stages) {
 
 void Recorder::progress(std::string_view, std::int64_t done, std::int64_t) {
   if (done == cancel_at) cancel = true;
+  if (on_progress) on_progress(done);
 }
+
+void Recorder::losses(std::string_view, const std::map<std::string, double>& terms) { losses_told.push_back(terms); }
 
 void Recorder::log(LogLevel, std::string_view message) { log_text += std::string(message) + "\n"; }
 

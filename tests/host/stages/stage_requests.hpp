@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -50,6 +52,8 @@ GroupRequest request(const std::filesystem::path& folder, std::vector<StageSpec>
 class Recorder : public GroupObserver {
  public:
   void progress(std::string_view stage_key, std::int64_t done, std::int64_t total) override;
+  void losses(std::string_view stage_key, const std::map<std::string, double>& terms) override;
+  void working_on(std::string_view, std::string_view) override {}
   void log(LogLevel level, std::string_view message) override;
   bool cancelled() const override { return cancel; }
   void stage_over(protocol::StageResult result) override { results.push_back(std::move(result)); }
@@ -57,6 +61,8 @@ class Recorder : public GroupObserver {
   const protocol::StageResult& of(const StageSpec& spec) const;
 
   std::vector<protocol::StageResult> results;
+  std::vector<std::map<std::string, double>> losses_told;
+  std::function<void(std::int64_t done)> on_progress;
   std::string log_text;
   std::int64_t cancel_at = -1;
   bool cancel = false;

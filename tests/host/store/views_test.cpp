@@ -236,6 +236,23 @@ TEST_F(Views, MasksInTrainingMakeAnOracle) {
   EXPECT_EQ(value("SELECT oracle FROM v_seed_means WHERE point = 1 AND rule = 'fixed'"), "1");
 }
 
+TEST_F(Views, ACheckpointChosenOnTheScoredRoleMakesAnOracle) {
+  for (const std::string role : {"select", "measure"}) {
+    const TemporaryFolder folder;
+    store_ = Store::open(folder.file(), Access::write);
+    const SmallStudy small = small_study();
+    store_->record_study(small.study, small.stages);
+    StageResult fit = done_result("fit-cam-0", store_->begin_attempt("fit-cam-0", 1, ""));
+    fit.ledger.push_back({"masks", role, "choose", 30, 60});
+    fit.ledger.push_back({"image_labels", "measure", "validate", 30, 60});
+    store_->take_result(fit);
+    for (const char* key : {"seeds-cam-0", "score-cam-0"}) finish(*store_, key);
+    EXPECT_EQ(value("SELECT DISTINCT oracle_reason FROM v_metrics WHERE stage_key = 'score-cam-0' AND rule = 'fixed'"),
+              role == "measure" ? "its checkpoint was chosen on the scored role" : "");
+    store_.reset();
+  }
+}
+
 TEST_F(Views, RolesWithEqualImagesShareAStageAndKeepTheirNames) {
   SmallStudy small = small_study();
   small.study.cells.resize(1);

@@ -450,10 +450,70 @@ TEST_F(ResolveTest, ViewsThatDoNotFitAreFound) {
               HasSubstr("`toy.lone` needs a view that is not there: `refiner.train.views.second`"));
 }
 
+TEST_F(ResolveTest, ValidationIsFilledInForWhatIsFitted) {
+  const Json generator = only_cell("train.validate = { on = \"select\" }\n").at("seed_generator").at("train");
+  EXPECT_EQ(generator.at("validate").at("metric"), "map_macro");
+  EXPECT_EQ(generator.at("validate").at("every"), 0);
+  EXPECT_EQ(generator.at("validate").at("fusion").at(0), "relu") << "a list is written out";
+  EXPECT_FALSE(only_cell("").at("seed_generator").at("train").contains("validate"));
+  const Json segmenter = only_cell(R"(
+[pseudo_label]
+background = { rule = "threshold", value = 0.2 }
+[segmenter]
+head = { method = "linear" }
+train = { checkpoint = "best", validate = { on = "select", every = 5 } }
+)")
+                             .at("segmenter")
+                             .at("train");
+  EXPECT_EQ(segmenter.at("validate").at("metric"), "miou_union");
+  EXPECT_FALSE(segmenter.at("validate").contains("fusion"));
+}
+
+TEST_F(ResolveTest, ValidationsThatDoNotFitAreFound) {
+  EXPECT_THAT(errors_of("train.validate = { every = 3 }\n"), HasSubstr("`seed_generator.train.validate` names no role"));
+  EXPECT_THAT(errors_of("train.validate = { on = \"selct\" }\n"), HasSubstr("nearest: `select`"));
+  EXPECT_THAT(errors_of("train.validate = { on = \"select\", metric = \"miou\" }\n"), HasSubstr("`map_macro`"));
+  EXPECT_THAT(errors_of("train.validate = { on = \"select\", scales = [0.5, 1.0], fusion = [\"relu\"] }\n"),
+              HasSubstr("the fusion list lacks a step: `merge_scales`"));
+  EXPECT_THAT(errors_of("train.checkpoint = \"best\"\n"), HasSubstr("no validation says which checkpoint is the best"));
+  EXPECT_THAT(errors_of("train.checkpoint_of = \"teacher\"\n"), HasSubstr("this fit has no teacher"));
+  EXPECT_THAT(errors_of("[[refiner]]\nmethod = \"toy.walk\"\ntrain.validate = { on = \"select\" }\n"),
+              HasSubstr("a trained refiner has no metric of its own"));
+  EXPECT_THAT(errors_of("[segmenter]\nhead = { method = \"linear\" }\nlabels = \"masks\"\n"
+                        "train.validate = { on = \"select\", metric = \"map_macro\" }\n"),
+              HasSubstr("a segmenter gives no image-level scores"));
+}
+
+TEST_F(ResolveTest, OptimisersTakeTheRestFromTheirTable) {
+  const Json train = only_cell("train.weight_decay = 0.5\ntrain.optimisers.adversary = { optimiser = \"adam\" }\n"
+                               "train.groups.new = { learning_rate_factor = 20 }\n")
+                         .at("seed_generator")
+                         .at("train");
+  EXPECT_EQ(train.at("optimisers").at("adversary").at("optimiser"), "adam");
+  EXPECT_EQ(train.at("optimisers").at("adversary").at("weight_decay"), 0.5);
+  EXPECT_EQ(train.at("groups").at("new").dump(), R"({"learning_rate_factor":20.0})") << "the other stays the method's";
+  EXPECT_THAT(errors_of("train.optimisers.adversary = { epochs = 3 }\n"), HasSubstr("this key is unknown"));
+}
+
+TEST_F(ResolveTest, StreamsAreThoseThatTheMethodTakes) {
+  EXPECT_THAT(errors_of("train.streams.unlabelled = { role = \"test\" }\n"), HasSubstr("`cam` takes no stream `unlabelled`"));
+  const std::string pairs = "[[refiner]]\nmethod = \"toy.pairs\"\n";
+  EXPECT_THAT(errors_of(pairs), HasSubstr("`toy.pairs` needs a stream that is not there: `refiner.train.streams.unlabelled`"));
+  EXPECT_THAT(errors_of(pairs + "train.streams.unlabelled = { role = \"tset\" }\n"), HasSubstr("nearest: `test`"));
+  EXPECT_THAT(errors_of(pairs + "train.streams.unlabelled = { augment = [\"flip\"] }\n"), HasSubstr("names no role"));
+  const Json stream = only_cell(pairs + "train.streams.unlabelled = { role = \"test\", augment = [\"flip\"] }\n")
+                          .at("refiners")
+                          .at(0)
+                          .at("train")
+                          .at("streams")
+                          .at("unlabelled");
+  EXPECT_EQ(stream.dump(), R"({"role":"test","input":"native","augment":["flip"]})");
+}
+
 TEST_F(ResolveTest, WhatComesLaterSaysSo) {
   for (const char* text :
        {"[rounds]\ncount = 3\n", "[[source]]\nname = \"irn_cam\"\n", "weights = \"@node\"\n",
-        "train = { validate = \"select\" }\n", "[[refiner]]\nmethod = \"pamr\"\ninputs = [\"main\", \"other\"]\n",
+        "[[refiner]]\nmethod = \"pamr\"\ninputs = [\"main\", \"other\"]\n",
         "[[refiner]]\nmethod = \"pamr\"\nbackground = { rule = \"threshold\", choose = { on = \"select\" } }\n"}) {
     EXPECT_THAT(errors_of(text), HasSubstr("not available in this version")) << text;
   }

@@ -87,6 +87,13 @@ MethodManifest two_views(std::string id, bool brings_it) {
   return method;
 }
 
+MethodManifest pairs() {
+  MethodManifest method = refiner("toy.pairs", {"scores", "any", "any"}, {"scores", "same", "same"});
+  method.traits = {"trains"};
+  method.needs = {"stream:unlabelled"};
+  return method;
+}
+
 MethodManifest watershed() {
   MethodManifest method = refiner("toy.watershed", {"scores", "any", "any"}, {"labels", "present", "any"});
   method.parameters = {file("priors", false), file("model", true)};
@@ -153,7 +160,7 @@ PluginManifest toy_manifest() {
   plugin.name = "toy";
   plugin.version = "1.0.0";
   plugin.vendor = "toy";
-  plugin.methods = {crf(), walk(), affinity(), relabel(), two_views("toy.twin", true), two_views("toy.lone", false),
+  plugin.methods = {crf(), walk(), pairs(), affinity(), relabel(), two_views("toy.twin", true), two_views("toy.lone", false),
                     watershed(), adapter(), transformer()};
   return plugin;
 }

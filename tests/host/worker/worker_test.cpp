@@ -1,4 +1,5 @@
 // The worker program, driven over its channel as the supervisor does.
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <iterator>
@@ -13,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "protocol/artefact_paths.hpp"
+#include "protocol/working_note.hpp"
 #include "run/worker_process.hpp"
 #include "stage_requests.hpp"
 #include "support/temp_folder.hpp"
@@ -125,6 +127,47 @@ TEST_F(WorkerTest, ThreadsAreTheRequests) {
   protocol::GroupRequest two = request({stages::cam_seeds("measure", 0, 3, false)});
   two.threads = 2;
   EXPECT_EQ(results_in(run(two)).at(0).environment.at("threads"), 2);
+}
+
+TEST_F(WorkerTest, DeterminismIsTheRequests) {
+  const protocol::StageSpec seeds = stages::cam_seeds("measure", 0, 2, false);
+  const protocol::StageSpec differs = stages::refined_by(stages::fixture("misbehaving", "fixture.differs"), seeds);
+  protocol::GroupRequest strict = request({seeds, differs});
+  const auto refused = results_in(run(strict));
+  ASSERT_THAT(refused, SizeIs(2));
+  for (const protocol::StageResult& result : refused) {
+    EXPECT_EQ(result.environment.at("deterministic"), true);
+    if (result.key != differs.key) continue;
+    EXPECT_EQ(result.cause, protocol::Cause::user_error);
+    EXPECT_THAT(result.message, HasSubstr("`fixture.differs` needs an operation whose result may differ from run to run: `differs_fixture`"));
+    EXPECT_THAT(result.hint, HasSubstr("execution.deterministic"));
+  }
+  strict.deterministic = false;
+  for (const protocol::StageResult& result : results_in(run(strict))) {
+    EXPECT_EQ(result.state, StageState::done) << result.message;
+    EXPECT_EQ(result.environment.at("deterministic"), false);
+  }
+}
+
+TEST_F(WorkerTest, AFitTellsItsLossesWithItsProgress) {
+  const auto messages = run(request({stages::fit_cam()}));
+  const auto last = std::ranges::find_if(messages, [](const Json& message) {
+    return message.at("kind") == "progress" && message.at("done") == message.at("total");
+  });
+  ASSERT_NE(last, messages.end());
+  EXPECT_TRUE(last->at("losses").contains("classification"));
+  EXPECT_FALSE(std::filesystem::exists(protocol::working_note_path(folder_ / "attempt.log")));
+}
+
+TEST_F(WorkerTest, AKilledWorkerLeavesANoteOfWhatItWasAt) {
+  const protocol::StageSpec seeds = stages::cam_seeds("measure", 0, 6, false);
+  protocol::StageSpec crashes = stages::refined_by(stages::fixture("misbehaving", "fixture.crashes_at"), seeds);
+  crashes.methods["refiner"].parameters["image"] = "scene-00003";
+  run(request({seeds, crashes}));
+  const auto last = protocol::read_working_note(protocol::working_note_path(folder_ / "attempt.log"));
+  ASSERT_TRUE(last.has_value());
+  EXPECT_EQ(last->stage_key, crashes.key);
+  EXPECT_EQ(last->image_id, "scene-00003");
 }
 
 TEST_F(WorkerTest, SaysWhatIsWrongWithAWholeGroup) {

@@ -1,0 +1,288 @@
+// Fits through the programs: killed and resumed, validated, with broken images; streams that lose a member.
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "image_files.hpp"
+#include "program_run.hpp"
+#include "small_study.hpp"
+
+namespace seedbed::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+const std::string kArtefacts =
+    "SELECT s.key, f.name, f.digest FROM artefacts f JOIN attempts a ON a.id = f.attempt_id "
+    "JOIN stages s ON s.id = a.stage_id WHERE a.state = 'done' ORDER BY 1, 2";
+const std::string kNumbers =
+    "SELECT s.key, m.name, m.class_name, m.target, m.rule, printf('%.17g', m.value) "
+    "FROM metrics m JOIN attempts a ON a.id = m.attempt_id JOIN stages s ON s.id = a.stage_id ORDER BY 1, 2, 3, 4, 5";
+const std::string kPoints =
+    "SELECT s.key, c.name, c.target, p.position, printf('%.17g', p.x), printf('%.17g', p.y) FROM curve_points p "
+    "JOIN curves c ON c.id = p.curve_id JOIN attempts a ON a.id = c.attempt_id JOIN stages s ON s.id = a.stage_id "
+    "ORDER BY 1, 2, 3, 4";
+const std::string kLedger =
+    "SELECT s.key, l.kind, l.role, l.purpose, l.images, l.opens FROM ledger l JOIN attempts a ON a.id = l.attempt_id "
+    "JOIN stages s ON s.id = a.stage_id ORDER BY 1, 2, 3, 4";
+
+// One fit that holds all that a fit can hold: teacher, two optimisers, map stores, a slot, epoch ends, a best state.
+std::string learner_study() {
+  return R"(schema = 1
+[study]
+name = "learner"
+[execution]
+threads = 1
+[dataset]
+kind = "scenes"
+height_px = 48
+width_px = 48
+roles = { train = "0..24", measure = "0..6", select = "24..30" }
+[backbone]
+method = "small_cnn"
+width = 8
+[seed_generator]
+method = "fixture.learner"
+uses.label_refiner = { method = "pamr", iterations = 1, dilations = [1] }
+train = { epochs = 60, batch_size = 4, accumulate = 2, learning_rate = 0.01, ema_decay = 0.9, ema_warmup = true,
+          checkpoint = "best", checkpoint_every = 4, augment = ["flip"] }
+train.optimisers.adversary = { optimiser = "adam", learning_rate = 0.002 }
+train.validate = { on = "select", every = 20 }
+[score]
+targets = ["image_labels", "seeds"]
+roles = ["measure"]
+)";
+}
+
+class Training : public ::testing::Test {
+ protected:
+  std::vector<std::string> arguments(const std::string& store, std::vector<std::string> more = {}) const {
+    std::vector<std::string> all{"run",
+                                 "study.toml",
+                                 "--store",
+                                 store,
+                                 "--quiet",
+                                 "--plugin-path",
+                                 std::string(SEEDBED_FIXTURE_FOLDER) + "/seedbed_fixture_training.so",
+                                 "--plugin-path",
+                                 std::string(SEEDBED_FIXTURE_FOLDER) + "/seedbed_fixture_misbehaving.so"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+
+  ProgramEnd run(const std::string& store, std::vector<std::string> more = {}) const {
+    return seedbed(arguments(store, std::move(more)), folder_.path());
+  }
+
+  void complete(const std::string& store, std::vector<std::string> more = {}) const {
+    const ProgramEnd end = run(store, std::move(more));
+    ASSERT_EQ(end.status, 0) << end.out << end.err;
+  }
+
+  std::vector<std::vector<std::string>> ask(const std::string& store, const std::string& statement) const {
+    return sql(folder_.path() / store, statement);
+  }
+
+  // Waits until a fit has left a point to go on from.
+  bool has_resume_point(const std::string& store) const {
+    std::error_code error;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_.path() / (store + ".artefacts"), error)) {
+      if (entry.path().filename() == "resume.safetensors") return true;
+    }
+    return false;
+  }
+
+  void expect_like_undisturbed(const std::string& store) const {
+    complete("undisturbed.db");
+    const auto artefacts = ask(store, kArtefacts);
+    EXPECT_FALSE(artefacts.empty());
+    EXPECT_EQ(artefacts, ask("undisturbed.db", kArtefacts));
+    EXPECT_EQ(ask(store, kNumbers), ask("undisturbed.db", kNumbers));
+    EXPECT_EQ(ask(store, kPoints), ask("undisturbed.db", kPoints));
+    EXPECT_EQ(ask(store, kLedger), ask("undisturbed.db", kLedger));
+  }
+
+  const ScratchFolder folder_;
+};
+
+// kill -9 of the worker, then of the supervisor, both in the middle of the fit.
+TEST_F(Training, AFitKilledInTheMiddleEndsBitEqual) {
+  folder_.write("study.toml", learner_study());
+  for (const bool supervisor : {false, true}) {
+    RunningProgram program(seedbed_program(), arguments("a.db"), folder_.path());
+    std::vector<pid_t> workers;
+    for (int tries = 0; tries < 3000 && !program.is_over() && !(has_resume_point("a.db") && !workers.empty());
+         ++tries) {
+      std::this_thread::sleep_for(milliseconds(10));
+      workers = children_of(program.pid());
+    }
+    ASSERT_FALSE(program.is_over()) << "the fit was over before it could be killed";
+    std::this_thread::sleep_for(milliseconds(supervisor ? 900 : 300));
+    if (supervisor) {
+      program.signal(SIGKILL);
+    } else {
+      ::kill(workers.front(), SIGKILL);
+    }
+    EXPECT_NE(program.wait().status, 0);
+    for (int tries = 0; tries < 200 && ::kill(workers.front(), 0) == 0; ++tries)
+      std::this_thread::sleep_for(milliseconds(20));
+  }
+  complete("a.db");
+  const auto resumed =
+      ask("a.db",
+          "SELECT json_extract(facts_json, '$.resumed_from_step') FROM attempts a JOIN stages s ON s.id = a.stage_id "
+          "WHERE s.type = 'fit' AND a.state = 'done'");
+  ASSERT_EQ(resumed.size(), 1u);
+  EXPECT_GE(std::stoi(resumed[0][0]), 4);
+  EXPECT_FALSE(has_resume_point("a.db"));
+  expect_like_undisturbed("a.db");
+}
+
+TEST_F(Training, ASlotIsInTheKeyAndInTheRow) {
+  folder_.write("study.toml", learner_study());
+  const std::vector<std::string> quick{"--set", "seed_generator.train={epochs=1, batch_size=8}"};
+  complete("a.db", quick);
+  std::vector<std::string> other = quick;
+  other.insert(other.end(), {"--set", "seed_generator.uses.label_refiner.iterations=2"});
+  complete("a.db", other);
+  const auto slots =
+      ask("a.db",
+          "SELECT s.key, p.method, json_extract(p.parameters_json, '$.iterations') FROM stage_plugins p "
+          "JOIN stages s ON s.id = p.stage_id WHERE s.type = 'fit' AND p.slot = 'generator.label_refiner' ORDER BY 3");
+  ASSERT_EQ(slots.size(), 2u);
+  EXPECT_NE(slots[0][0], slots[1][0]) << "another setting of the slot is another fit";
+  EXPECT_EQ(slots[0][1], "pamr");
+  EXPECT_EQ(slots[1][2], "2");
+  EXPECT_EQ(ask("a.db", "SELECT count(*) FROM curves WHERE name = 'loss.refined'")[0][0], "2");
+}
+
+TEST_F(Training, ACheckpointChosenOnARoleMarksItsNumbers) {
+  folder_.write("study.toml", small_study());
+  complete("a.db", {"--images", "12", "--set", "study.random_seeds=[0]", "--set", "segmenter.enabled=false", "--set",
+                    "seed_generator.train.validate={on=\"select\", metric=\"miou_union\"}", "--set",
+                    "seed_generator.train.checkpoint=best", "--set", "score.roles=[\"measure\", \"select\"]", "--set",
+                    "pseudo_label.background={rule=\"threshold\", value=0.3}"});
+  EXPECT_EQ(
+      ask("a.db", "SELECT DISTINCT kind FROM ledger WHERE purpose = 'choose' AND role = 'select' ORDER BY 1").size(),
+      3u);
+  EXPECT_EQ(
+      ask("a.db",
+          "SELECT count(*) FROM metrics WHERE target = 'validation' AND name = 'miou_union' AND rule = 'chosen'")[0][0],
+      "1");
+  EXPECT_EQ(ask("a.db", "SELECT DISTINCT oracle_reason FROM v_metrics WHERE rule = 'fixed' AND role = 'select'")[0][0],
+            "its checkpoint was chosen on the scored role");
+  EXPECT_EQ(ask("a.db", "SELECT max(oracle) FROM v_metrics WHERE rule = 'fixed' AND role = 'measure'")[0][0], "0");
+}
+
+// Eight images of which one is cut off in the middle.
+void write_folder(const ScratchFolder& folder, const std::string& broken) {
+  std::string list, labels = "id,labels\n";
+  for (int i = 0; i < 8; ++i) {
+    const std::string id = "image" + std::to_string(i);
+    std::string bytes = jpeg_bytes(32 + i, 40, 3);
+    if (id == broken) bytes.resize(bytes.size() / 2);
+    folder.write("data/images/" + id + ".jpg", bytes);
+    list += id + "\n";
+    labels += id + "," + (i % 2 == 0 ? "thing" : "other") + "\n";
+  }
+  folder.write("data/lists/train.txt", list);
+  folder.write("data/lists/test.txt", "image0\nimage1\n");
+  folder.write("data/labels.csv", labels);
+  folder.write("study.toml", R"(schema = 1
+[execution]
+threads = 1
+[dataset]
+kind = "folder"
+root = "data"
+labels = "labels.csv"
+class_names = ["thing", "other"]
+roles = { train = "train", test = "test" }
+[backbone]
+method = "small_cnn"
+width = 8
+[seed_generator]
+method = "cam"
+train = { epochs = 2, batch_size = 4, input = "square:32" }
+[score]
+targets = ["image_labels"]
+roles = ["test"]
+)");
+}
+
+TEST_F(Training, ABrokenImageFailsTheFitUnlessItIsSkipped) {
+  write_folder(folder_, "image5");
+  const ProgramEnd failed = run("a.db");
+  EXPECT_EQ(failed.status, 3) << failed.out << failed.err;
+  const auto rows =
+      ask("a.db",
+          "SELECT a.state, a.cause, a.message FROM attempts a JOIN stages s ON s.id = a.stage_id WHERE s.type = 'fit'");
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0][0], "failed");
+  EXPECT_EQ(rows[0][1], "user_error");
+  EXPECT_NE(rows[0][2].find("image5.jpg"), std::string::npos) << rows[0][2];
+  complete("a.db", {"--set", "seed_generator.train.on_broken_image=skip"});
+  EXPECT_EQ(ask("a.db",
+                "SELECT json_extract(facts_json, '$.images_broken') FROM attempts a JOIN stages s ON s.id = a.stage_id "
+                "WHERE s.type = 'fit' AND a.state = 'done'")[0][0],
+            "[\"image5\"]");
+}
+
+// Seeds of 12 images stream to two scores and a refiner that crashes at the ninth.
+TEST_F(Training, ACrashInAStreamKeepsWhatWasFinishedAndNamesWhatIsLost) {
+  folder_.write("study.toml", R"(schema = 1
+[execution]
+threads = 1
+[dataset]
+kind = "scenes"
+height_px = 48
+width_px = 48
+roles = { train = "0..12", measure = "0..4", test = "0..12" }
+[backbone]
+method = "small_cnn"
+width = 8
+[seed_generator]
+method = "cam"
+train = { epochs = 1, batch_size = 4 }
+[[refiner]]
+name = "trap"
+method = "fixture.crashes_at"
+image = "scene-00008"
+[pseudo_label]
+background = { rule = "threshold", value = 0.3 }
+[score]
+targets = ["seeds", "pseudo_labels"]
+roles = ["measure", "test"]
+)");
+  EXPECT_EQ(run("a.db").status, 3);
+  const std::string attempts =
+      "SELECT a.state, a.cause, a.message FROM attempts a JOIN stages s ON s.id = a.stage_id WHERE ";
+  const auto crashed = ask("a.db", attempts + "a.state = 'failed'");
+  ASSERT_EQ(crashed.size(), 1u);
+  EXPECT_EQ(crashed[0][1], "crash");
+  EXPECT_NE(crashed[0][2].find("It was at image `scene-00008`."), std::string::npos) << crashed[0][2];
+  const auto lost = ask("a.db", attempts + "a.state = 'interrupted'");
+  EXPECT_FALSE(lost.empty());
+  for (const auto& row : lost) {
+    EXPECT_EQ(row[1], "crash");
+    EXPECT_NE(row[2].find("Lost with `map trap on test`, which was streamed with it."), std::string::npos) << row[2];
+  }
+  // The scores of the four first images were through.
+  const auto done =
+      ask("a.db", "SELECT s.key FROM stages s WHERE s.state = 'done' AND s.type = 'score' AND s.role = 'measure'");
+  EXPECT_FALSE(done.empty());
+  complete("a.db", {"--set", "refiner.trap.image="});
+  for (const auto& row : done) {
+    EXPECT_EQ(ask("a.db", "SELECT count(*) FROM attempts a JOIN stages s ON s.id = a.stage_id WHERE s.key = '" +
+                              row[0] + "'")[0][0],
+              "1")
+        << "what was finished is not computed again";
+  }
+  EXPECT_TRUE(
+      ask("a.db", "SELECT stage_id FROM attempts WHERE state = 'done' GROUP BY stage_id HAVING count(*) > 1").empty());
+}
+
+}  // namespace
+}  // namespace seedbed::testing

@@ -10,7 +10,8 @@ namespace {
 // 1 at the start, 0 at the end of the decay.
 double remaining(const ScheduleSettings& schedule, std::int64_t position, std::int64_t total) {
   const std::int64_t start = schedule.restart_after_warmup ? schedule.warmup_steps : 0;
-  const double length = static_cast<double>(std::max<std::int64_t>(1, total - start));
+  const double stretched = schedule.stretch * static_cast<double>(total);
+  const double length = std::max(1.0, stretched - static_cast<double>(start));
   return 1.0 - static_cast<double>(position - start) / length;
 }
 

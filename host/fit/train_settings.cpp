@@ -79,6 +79,8 @@ void read_schedule(const TableAt& table, ScheduleSettings& schedule) {
   read(table, "gamma", schedule.gamma);
   read(table, "update_every", schedule.update_every);
   require(schedule.update_every >= 1, table, "update_every", "at least 1");
+  read(table, "schedule_stretch", schedule.stretch);
+  require(schedule.stretch >= 1.0, table, "schedule_stretch", "at least 1");
   require(schedule.warmup_steps >= 0, table, "warmup_steps", "at least 0");
 }
 

@@ -28,6 +28,7 @@ struct ScheduleSettings {
   double gamma = 0.1;
   bool by_epoch = false;          ///< positions, milestones and warm-up count epochs
   std::int64_t update_every = 1;  ///< the rate changes only at multiples of this (DeepLab: 10)
+  double stretch = 1.0;           ///< poly, cosine: the decay counts on this many times the fit's steps (BAS: 4)
 };
 
 struct OptimiserSettings {

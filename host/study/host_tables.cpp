@@ -255,7 +255,8 @@ std::vector<ParameterSpec> schedule_keys() {
       number("minimum_ratio", 0.0, {.minimum = 0, .maximum = 1}, "`cosine`: rate at the end, of the base rate."),
       milestones,
       number("gamma", 0.1, {.minimum = 0, .maximum = 1}, "`step`: the factor."),
-      integer("update_every", 1, {.minimum = 1}, "The rate changes only at multiples of this.")};
+      integer("update_every", 1, {.minimum = 1}, "The rate changes only at multiples of this."),
+      number("schedule_stretch", 1.0, {.minimum = 1}, "`poly`, `cosine`: the decay counts on this many times the steps.")};
 }
 
 std::vector<ParameterSpec> loader_keys() {

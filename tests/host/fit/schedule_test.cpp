@@ -42,6 +42,14 @@ TEST(Schedule, PolyFallsToNothing) {
   EXPECT_EQ(learning_rate_at(poly, 0.1, 59, 100), learning_rate_at(poly, 0.1, 50, 100));
 }
 
+// cnn.md, section 5.3: BAS counts on 26,450 steps and takes 6,610, so that the rate ends at 77 % of the first.
+TEST(Schedule, MayCountOnMoreStepsThanThereAre) {
+  ScheduleSettings poly = of(ScheduleKind::poly);
+  poly.stretch = 4.0;
+  EXPECT_EQ(learning_rate_at(poly, 0.005, 0, 6610), 0.005);
+  EXPECT_NEAR(learning_rate_at(poly, 0.005, 6609, 6610), 0.005 * 0.772, 1e-6);
+}
+
 TEST(Schedule, StepsAtMilestones) {
   ScheduleSettings step = of(ScheduleKind::step);
   step.milestones = {4, 9};

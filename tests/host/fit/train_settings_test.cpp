@@ -68,6 +68,7 @@ TEST(TrainSettings, RefusesValuesThatMakeNoSense) {
                                       {"clip_norm", -1.0, "at least 0"},
                                       {"ema_decay", 1.0, "below 1"},
                                       {"schedule_unit", "hour", "`epoch`"},
+                                      {"schedule_stretch", 0.5, "at least 1"},
                                       {"ema_decay", 0.0, "an `ema_decay` above 0"},
                                       {"precision", "float", "`float16`"},
                                       {"checkpoint", "lst", "`last`"},

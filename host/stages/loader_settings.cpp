@@ -42,7 +42,8 @@ images::LoaderOptions stream_options_from(const StageContext& context, const std
   const Json& train = context.spec.settings;
   images::LoaderOptions options;
   options.image_ids = context.spec.other_images.at("stream:" + name).image_ids;
-  options.views = {{"main", dataset::input_size_from(stream.value("input", "native")), augmentation_of(stream)}};
+  options.views = {images::ViewRecipe{.input = dataset::input_size_from(stream.value("input", "native")),
+                                      .augmentation = augmentation_of(stream)}};
   options.batch_size = stream.value("batch_size", train.value("batch_size", std::int64_t{1}));
   options.shuffle = true;
   options.on_broken_image = images::on_broken_image_from(train.value("on_broken_image", "fail"));

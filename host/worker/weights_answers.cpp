@@ -1,6 +1,7 @@
 #include "worker/weights_answers.hpp"
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,7 @@ class SilentServices : public plugin::StageServices {
   c10::Device device() const override { return c10::kCPU; }
   void progress(std::int64_t, std::int64_t) override {}
   void log(LogLevel, std::string_view) override {}
+  void losses(const std::map<std::string, double>&) override {}
   bool cancelled() const override { return false; }
 };
 

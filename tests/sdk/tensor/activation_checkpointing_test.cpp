@@ -180,7 +180,8 @@ class CheckpointedChainTest : public ::testing::Test {
     ASSERT_EQ(plain.size(), checkpointed.size());
     for (const auto& [name, value] : plain) {
       ASSERT_EQ(value.defined(), checkpointed.at(name).defined()) << name;
-      if (value.defined()) EXPECT_THAT(checkpointed.at(name), equals_tensor(value)) << name;
+      if (!value.defined()) continue;
+      EXPECT_THAT(checkpointed.at(name), equals_tensor(value)) << name;
     }
   }
 

@@ -60,12 +60,17 @@ void add_manifest_needs(Subject& subject, const MethodManifest& manifest) {
   }
 }
 
-// Labels that an earlier stage left, whatever made them.
+// Labels that an earlier stage left, whatever made them. Who does not ask for pixels that are undecided ignores them.
 void take_labels_from(Subject& subject, const StageContext& context, const std::string& input) {
   const auto reader = std::make_shared<ProductReader>(context.artefact_folder, context.input_key(input));
-  subject.target = [reader](const std::string& id, images::LabelledImages&) {
+  const bool keeps_undecided = names(subject.needs, "undecided");
+  subject.target = [reader, keeps_undecided](const std::string& id, images::LabelledImages&) {
     const ImageProduct product = reader->read(id);
-    if (product.labels) return product.labels->labels_nhw[0];
+    if (product.labels && keeps_undecided) return product.labels->labels_nhw[0];
+    if (product.labels) {
+      const at::Tensor labels = product.labels->labels_nhw[0];
+      return labels.masked_fill(labels.eq(kUndecidedLabel), kIgnoreLabel);
+    }
     throw ContractError("plan", "a fit's labels are labels", "a labels artefact", "maps");
   };
 }

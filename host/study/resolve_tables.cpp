@@ -84,7 +84,6 @@ bool is_of_plane(std::string_view key) { return key == "side" || key == "salient
 const RuleForm* find_form(TableReader& reader, RuleUse use) {
   ParameterSpec spec = host_table("rule").keys.front();
   if (use == RuleUse::plane) spec.choices = {"threshold", "power", "saliency"};
-  if (use == RuleUse::training_labels) std::erase(spec.choices, "saliency");
   if (!reader.has("rule")) {
     reader.findings().add(reader.place(), "`" + reader.path() + "` names no rule",
                           "accepted: `rule`, one of " + listed(spec.choices));

@@ -1,5 +1,8 @@
 #include "images/colour_jitter.hpp"
 
+#include <array>
+#include <iterator>
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -21,6 +24,46 @@ TEST(ColourJitter, NeutralFactorsChangeNothing) {
     at::Tensor copy = image.clone();
     adjust(copy, 1.0);
     EXPECT_THAT(copy, equals_tensor(image));
+  }
+}
+
+struct Adjusted {
+  void (*adjust)(at::Tensor& image_hwc, double factor);
+  double factor;
+  std::array<int, 3> middle, first, last;
+  std::int64_t sum;
+};
+
+// Numbers of Pillow 13.0.0 as torchvision 0.26.0 calls it (adjust_brightness, _contrast, _saturation, _hue), of the image
+// (37 y + 101 x + 59 c + (7 x y mod 13)) mod 256 of 7 x 9 pixels: pixels (3, 4), (0, 0), (6, 8) and the sum of all values.
+TEST(ColourJitter, IsPillows) {
+  const Adjusted known[] = {{adjust_brightness, 0.6, {5, 40, 76}, {0, 35, 70}, {10, 45, 81}, 14693},
+                            {adjust_brightness, 1.35, {12, 91, 171}, {0, 79, 159}, {22, 102, 182}, 30770},
+                            {adjust_contrast, 0.6, {57, 93, 128}, {52, 87, 123}, {62, 98, 133}, 24591},
+                            {adjust_contrast, 1.35, {0, 45, 125}, {0, 33, 113}, {0, 56, 136}, 24334},
+                            {adjust_saturation, 0.6, {28, 63, 99}, {19, 54, 90}, {36, 71, 107}, 24580},
+                            {adjust_saturation, 1.35, {0, 71, 151}, {0, 62, 142}, {0, 79, 159}, 24486},
+                            {adjust_hue, -0.3, {45, 127, 9}, {36, 118, 0}, {53, 135, 17}, 22623},
+                            {adjust_hue, -0.07, {9, 117, 127}, {0, 108, 118}, {17, 125, 135}, 27991},
+                            {adjust_hue, 0.1, {18, 9, 127}, {8, 0, 118}, {26, 17, 135}, 21102},
+                            {adjust_hue, 0.45, {127, 26, 9}, {118, 17, 0}, {135, 34, 17}, 21367}};
+  for (std::size_t i = 0; i < std::size(known); ++i) {
+    SCOPED_TRACE(i);
+    const Adjusted& expected = known[i];
+    at::Tensor image = at::empty({7, 9, 3}, at::kByte);
+    auto* value = image.mutable_data_ptr<std::uint8_t>();
+    for (int y = 0; y < 7; ++y)
+      for (int x = 0; x < 9; ++x)
+        for (int c = 0; c < 3; ++c)
+          *value++ = static_cast<std::uint8_t>((37 * y + 101 * x + 59 * c + (x * y * 7) % 13) % 256);
+    expected.adjust(image, expected.factor);
+    const auto pixel = [&](std::int64_t y, std::int64_t x) {
+      return std::array<int, 3>{image[y][x][0].item<int>(), image[y][x][1].item<int>(), image[y][x][2].item<int>()};
+    };
+    EXPECT_EQ(pixel(3, 4), expected.middle);
+    EXPECT_EQ(pixel(0, 0), expected.first);
+    EXPECT_EQ(pixel(6, 8), expected.last);
+    EXPECT_EQ(image.sum().item<std::int64_t>(), expected.sum);
   }
 }
 

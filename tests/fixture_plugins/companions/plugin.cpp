@@ -18,6 +18,7 @@ class Keeper : public Refiner, public Trainable {
     low_ = register_buffer("low", at::zeros({n, num_classes + 1, side, side}));
     sure_ = register_buffer("sure", at::zeros({n, 1, side, side}, at::kLong));
     saliency_ = register_buffer("saliency", at::zeros({n, 1, side, side}));
+    target_ = register_buffer("target", at::zeros({n, side, side}, at::kLong));
     places_ = register_buffer("places", at::zeros({n, 2, 3}, at::kDouble));
   }
 
@@ -34,11 +35,12 @@ class Keeper : public Refiner, public Trainable {
     sure_.copy_(batch.companions.at("sure"));
     saliency_.copy_(batch.companions.at("saliency"));
     places_.copy_(batch.to_image_n23);
+    if (batch.target_nhw.defined()) target_.copy_(batch.target_nhw);
     return {{"weight", weight_.square().sum()}};
   }
 
  private:
-  at::Tensor weight_, maps_, low_, sure_, saliency_, places_;
+  at::Tensor weight_, maps_, low_, sure_, saliency_, target_, places_;
 };
 
 void register_all(Registrar& registrar) {

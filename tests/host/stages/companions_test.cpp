@@ -71,6 +71,24 @@ TEST(Companions, MapsLabelsAndSideInputsComeBesideTheImages) {
                                                     Field(&protocol::LedgerEntry::purpose, "train"))));
 }
 
+// Pixels that a rule leaves for later are ignored by a method that does not ask for them; companions keep them.
+TEST(Companions, UndecidedPixelsAreIgnoredInTargets) {
+  const TempFolder folder;
+  const StageSpec seeds = cam_seeds("measure", 0, 9, /*trained=*/false);
+  Json undecided = kSure;
+  undecided["doubtful"] = "undecided";
+  const StageSpec labels = labels_of(seeds, undecided);
+  run(request(folder.path(), {seeds, labels}));
+  StageSpec fit = fit_keeper(seeds, labels);
+  fit.inputs.push_back({"labels", labels.key});
+  const Recorder fitted = run(request(folder.path(), {fit}));
+  ASSERT_EQ(fitted.of(fit).state, StageState::done) << fitted.log_text;
+  const auto seen = checkpoint_of(folder, fit);
+  const at::Tensor target = seen->tensor("target"), sure = seen->tensor("sure").select(1, 0);
+  EXPECT_TRUE(sure.eq(254).any().item<bool>());
+  EXPECT_THAT(target, equals_tensor(sure.masked_fill(sure.eq(254), 255)));
+}
+
 TEST(Companions, AFitWithoutItsInputBreaksThePlansPromise) {
   const TempFolder folder;
   const StageSpec seeds = cam_seeds("measure", 0, 9, /*trained=*/false);

@@ -438,8 +438,8 @@ std::size_t CellPlanner::add_labels(const Json& rule, MapSource maps, const std:
   }
   Draft agree = draft(StageType::map, "agree", node, covering_role(role));
   for (const bool strong : {true, false}) {
-    agree.inputs.emplace_back(strong ? "strong" : "weak",
-                              add_run(run_of(rule, strong), rule.at("refiners"), maps, node, role));
+    const std::string run = strong ? "strong" : "weak";
+    agree.inputs.emplace_back(run, add_run(run_of(rule, strong), rule.at("refiners"), maps, node + "." + run, role));
   }
   agree.settings = {{"background_wins", rule.at("background_wins")}, {"doubtful", rule.value("doubtful", "ignore")}};
   agree.contents = {};

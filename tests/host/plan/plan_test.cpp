@@ -182,9 +182,9 @@ TEST_F(PlanTest, RulesOfTwoRunTwiceThroughTheirRefiners) {
   EXPECT_TRUE(agree.spec.settings.at("background_wins").get<bool>());
   cell["refiners"][0]["labels"] = {{"rule", "saliency"}, {"side", "saliency"}};
   const Plan salient = this->plan({cell});
-  const auto label = std::ranges::find_if(salient.stages, [](const auto& s) { return s.spec.operation == "label"; });
-  ASSERT_NE(label, salient.stages.end()) << "a fit opens no side input for a rule";
-  EXPECT_TRUE(label->record.key_parts.at("images").contains("side:saliency"));
+  const auto made = std::ranges::find_if(salient.stages, [](const auto& s) { return s.spec.operation == "label"; });
+  ASSERT_NE(made, salient.stages.end()) << "a fit opens no side input for a rule";
+  EXPECT_TRUE(made->record.key_parts.at("images").contains("side:saliency"));
   std::map<std::string, double> alphas;
   for (std::size_t i = 0; i < agree.inputs.size(); ++i) {
     const PlannedStage& label = plan.stages[agree.inputs[i]];

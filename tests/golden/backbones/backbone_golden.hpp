@@ -12,8 +12,8 @@
 
 #include "seedbed/types.hpp"
 
-/// The goldens of backbones and heads: what shared/goldens/backbones/index.toml and the folders named in
-/// SEEDBED_GOLDENS_EXTRA hold (the folder's README.md says how they are compared).
+/// The goldens of backbones and heads: what shared/goldens/backbones/index.toml, the folder `timm` beside this
+/// file and the folders named in SEEDBED_GOLDENS_EXTRA hold (the folder's README.md says how they are compared).
 namespace seedbed::testing {
 
 /// One `[[golden]]` entry with its files.

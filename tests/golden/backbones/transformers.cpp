@@ -116,9 +116,10 @@ ParameterValues position_rule(const BackboneGolden& golden) {
   return {{"position_table", rule}, {"remainder", std::string(rule == "timm" ? "refuse" : "drop")}};
 }
 
-BackboneGoldenRunner imagenet_vit(const std::string& model, std::int64_t width) {
-  return {"backbone", model, [width](const BackboneGolden& golden) {
+BackboneGoldenRunner imagenet_vit(const std::string& model, std::int64_t width, const ParameterValues& layout = {}) {
+  return {"backbone", model, [width, layout](const BackboneGolden& golden) {
             ParameterValues parameters = position_rule(golden);
+            parameters.insert(layout.begin(), layout.end());
             parameters["width"] = width;
             parameters["heads"] = width / 64;
             return vit(golden, parameters);
@@ -180,6 +181,9 @@ NamedTensors position_tables(const BackboneGolden& golden) {
 }  // namespace
 
 std::vector<BackboneGoldenRunner> transformer_runners() {
+  const ParameterValues dinov2{{"patch", std::int64_t{14}}, {"table_grid", std::int64_t{37}}, {"layer_scale", 1.0}};
+  ParameterValues with_registers = dinov2;
+  with_registers["register_tokens"] = std::int64_t{4};
   std::vector<BackboneGoldenRunner> runners{
       imagenet_vit("deit_tiny_patch16_224", 192),     imagenet_vit("deit_small_patch16_224", 384),
       imagenet_vit("deit_base_patch16_224", 768),     imagenet_vit("vit_small_patch16_224", 384),

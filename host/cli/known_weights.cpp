@@ -30,6 +30,22 @@ constexpr auto kKnown = std::to_array<KnownWeights>({
     {"deit_tiny_distilled_patch16_224-b40b3cf7.pth", "DeiT's authors, DeiT-tiny distilled", ""},
     {"deit_small_distilled_patch16_224-649709d9.pth", "DeiT's authors, DeiT-small distilled", ""},
     {"deit_base_distilled_patch16_224-df68dfff.pth", "DeiT's authors, DeiT-base distilled", ""},
+    {"deit_base_patch16_384-8de9b5d1.pth", "DeiT's authors, DeiT-base at 384", ""},
+    {"jx_vit_base_p16_224-80ecf9dd.pth", "timm, ViT-B/16 (ImageNet-21k, then ImageNet)", ""},
+    {"dino_deitsmall16_pretrain.pth", "DINO's authors, ViT-S/16", ""},
+    {"dino_deitsmall8_pretrain.pth", "DINO's authors, ViT-S/8", ""},
+    {"dino_vitbase16_pretrain.pth", "DINO's authors, ViT-B/16", ""},
+    {"dino_vitbase8_pretrain.pth", "DINO's authors, ViT-B/8", ""},
+    {"dinov2_vits14_pretrain.pth", "DINOv2's authors, ViT-S/14", ""},
+    {"dinov2_vitb14_pretrain.pth", "DINOv2's authors, ViT-B/14", ""},
+    {"dinov2_vitl14_pretrain.pth", "DINOv2's authors, ViT-L/14", ""},
+    {"mit_b0.pth", "SegFormer's authors, MiT-B0 (ImageNet)", ""},
+    {"mit_b1.pth", "SegFormer's authors, MiT-B1 (ImageNet)", ""},
+    {"mit_b2.pth", "SegFormer's authors, MiT-B2 (ImageNet)", ""},
+    {"mit_b3.pth", "SegFormer's authors, MiT-B3 (ImageNet)", ""},
+    {"mit_b4.pth", "SegFormer's authors, MiT-B4 (ImageNet)", ""},
+    {"mit_b5.pth", "SegFormer's authors, MiT-B5 (ImageNet)", ""},
+    {"ilsvrc-cls_rna-a1_cls1000_ep-0001.params", "ademxapp's authors, ResNet-38 (ImageNet) in MXNet's format", ""},
     {"RN50.pt", "OpenAI CLIP RN50", "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762"},
     {"ViT-B-32.pt", "OpenAI CLIP ViT-B/32", "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"},
     {"ViT-B-16.pt", "OpenAI CLIP ViT-B/16", "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f"},
@@ -62,7 +78,8 @@ std::string_view published_digest(const KnownWeights& known) {
 
 const KnownWeights* find_known_weights(std::string_view file_name, std::string_view sha256) {
   const auto by_content = std::find_if(kKnown.begin(), kKnown.end(), [&](const KnownWeights& known) {
-    return !sha256.empty() && sha256.starts_with(published_digest(known));
+    const std::string_view digest = published_digest(known);
+    return !digest.empty() && sha256.starts_with(digest);
   });
   if (by_content != kKnown.end()) return &*by_content;
   const auto by_name =

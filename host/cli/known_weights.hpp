@@ -9,7 +9,7 @@ namespace seedbed::cli {
 struct KnownWeights {
   std::string_view name;    ///< as it is published
   std::string_view origin;  ///< who published it, and what it holds
-  std::string_view sha256;  ///< all of it, or its first digits; "" where the name carries them
+  std::string_view sha256;  ///< all of it, or its first digits; "" where the name carries them or none was published
 };
 
 /// The file with this digest, else the one with this name; nullptr where neither is known.

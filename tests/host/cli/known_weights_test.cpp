@@ -14,6 +14,10 @@ TEST(KnownWeights, ByNameAndByContent) {
   EXPECT_EQ(find_known_weights("renamed.pth", kVitB16)->name, "ViT-B-16.pt");
   EXPECT_EQ(find_known_weights("renamed.pth", "0676ba61" + std::string(56, '0'))->name, "resnet50-0676ba61.pth");
   EXPECT_EQ(find_known_weights("renamed.pth", ""), nullptr);
+  // Published without a digest: known by its name alone, and any content may be it.
+  EXPECT_EQ(find_known_weights("mit_b1.pth", std::string(64, '0'))->origin, "SegFormer's authors, MiT-B1 (ImageNet)");
+  EXPECT_EQ(find_known_weights("renamed.pth", std::string(64, '0')), nullptr);
+  EXPECT_EQ(expected_digest("mit_b1.pth", find_known_weights("mit_b1.pth", "")), "");
 }
 
 TEST(KnownWeights, TheDigestThatWasPublished) {

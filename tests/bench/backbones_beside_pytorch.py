@@ -1,0 +1,163 @@
+"""Times passes through backbones beside Python PyTorch with the reference implementation, same weights, same threads.
+
+    cmake --build build/release --target backbones_pass all_plugins
+    python3 tests/bench/backbones_beside_pytorch.py build/release
+
+Without --python it makes its own environment from PyPI (torch 2.11.0, torchvision, timm, open_clip) in a temporary
+folder; with it, that Python has to have them. A line is a pair of processes, asked in turn; the figures are medians over
+the pairs after one pass each that is not counted. `wall` and `cpu` are their time over ours, by the clock and of the
+processors: where other work shares the machine, `cpu` is the steadier one. `peak` is the growth of the process's peak
+memory from the loaded model to the last pass, in MB. Before anything is timed, both sides' outputs are compared.
+"""
+import argparse
+import json
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+
+PACKAGES = ["torch==2.11.0", "torchvision", "timm", "open_clip_torch"]
+
+# name: (plugin, method, tap, parameters, input size)
+NETWORKS = {
+    "resnet50": ("resnet", "resnet50", "final", [], 448),
+    "vgg16": ("vgg16", "vgg16", "final", [], 321),
+    "vit_b16": ("vit", "vit_base", "tokens", [], 448),
+    "clip_b16": ("clip", "clip_vit_b16", "final", [], 448),
+}
+
+
+def reference(name, size):
+    """The network up to the features that the other side's tap holds, and the weights that both load."""
+    import torch
+
+    torch.manual_seed(0)
+    if name == "resnet50":
+        import torchvision
+        net = torchvision.models.resnet50()
+        return torch.nn.Sequential(*list(net.children())[:-2]), net.state_dict()
+    if name == "vgg16":
+        import torchvision
+        net = torchvision.models.vgg16()
+        return net.features, net.state_dict()
+    if name == "vit_b16":
+        import timm
+        net = timm.create_model("vit_base_patch16_224", img_size=size, num_classes=0)
+        net.forward = net.forward_features
+        return net, net.state_dict()
+    raise SystemExit(f"no reference for {name}")
+
+
+def memory_mb(field):
+    for line in open("/proc/self/status"):
+        if line.startswith(field):
+            return int(line.split()[1]) / 1024
+
+
+def peer(name, size, batch, mode, threads, weights):
+    """The other side: answers each line on standard input with a pass."""
+    import torch
+
+    torch.set_num_threads(threads)
+    net, state = reference(name, size)
+    if weights:
+        torch.save(state, weights)
+    del state
+    net.eval()
+    pathlib.Path("/proc/self/clear_refs").write_text("5")
+    before = memory_mb("VmRSS")
+    for _ in sys.stdin:
+        images = torch.arange(batch * 3 * size * size, dtype=torch.float32).mul_(0.37).sin_().view(batch, 3, size, size)
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        start = time.perf_counter()
+        with torch.set_grad_enabled(mode == "backward"):
+            output = net(images)
+            if mode == "backward":
+                output.mean().backward()
+        seconds = time.perf_counter() - start
+        after = resource.getrusage(resource.RUSAGE_SELF)
+        net.zero_grad(set_to_none=True)
+        print(json.dumps({"seconds": seconds,
+                          "processor": after.ru_utime + after.ru_stime - usage.ru_utime - usage.ru_stime,
+                          "growth_mb": memory_mb("VmHWM") - before,
+                          "checksum": output.detach().abs().mean().item()}), flush=True)
+
+
+class Side:
+    def __init__(self, words):
+        self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+
+    def run(self):
+        print("pass", file=self.process.stdin, flush=True)
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise SystemExit("one side ended: its message stands above")
+        return json.loads(answer)
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def compare(build, python, name, batch, mode, threads, pairs, weights):
+    plugin, method, tap, parameters, size = NETWORKS[name]
+    common = [size, batch, mode, threads]
+    theirs = Side([python, __file__, "--peer", name, *common, weights])
+    theirs.run()  # the weights are written, the first pass is made
+    ours = Side([build / "bench/backbones_pass", build / f"lib/seedbed/plugins/seedbed_{plugin}.so", method, tap, weights,
+                 *common, *parameters])
+    first, peers = ours.run(), theirs.run()
+    if abs(first["checksum"] - peers["checksum"]) > 1e-3 * abs(peers["checksum"]):
+        raise SystemExit(f"{name}: the outputs differ: {first['checksum']} and {peers['checksum']}")
+    rows = [(ours.run(), theirs.run()) for _ in range(pairs)]
+    ours.end(), theirs.end()
+
+    def middle(side, key):
+        return statistics.median(row[side][key] for row in rows)
+
+    def ratio(key):
+        return statistics.median(row[1][key] / row[0][key] for row in rows)
+
+    print(f"| {name} {size} | {batch} | {mode} | {middle(0, 'seconds'):.3f} | {middle(1, 'seconds'):.3f} "
+          f"| {ratio('seconds'):.2f} | {ratio('processor'):.2f} | {middle(0, 'growth_mb'):.0f} "
+          f"| {middle(1, 'growth_mb'):.0f} |", flush=True)
+
+
+def environment_with_packages(folder):
+    venv.create(folder / "venv", with_pip=True)
+    python = folder / "venv/bin/python"
+    subprocess.check_call([python, "-m", "pip", "install", "--quiet", *PACKAGES])
+    return python
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", type=pathlib.Path, help="the build folder")
+    parser.add_argument("--python", help="a Python that has the packages")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--pairs", type=int, default=9)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 8])
+    parser.add_argument("--modes", nargs="+", choices=["forward", "backward"], default=["forward", "backward"])
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        python = arguments.python or environment_with_packages(pathlib.Path(folder))
+        print("| network | images | pass | ours s | PyTorch s | wall | cpu | peak ours MB | PyTorch MB |\n"
+              "| --- | --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
+        for name in arguments.networks:
+            for mode in arguments.modes:
+                for batch in arguments.batches:
+                    compare(arguments.build, python, name, batch, mode, arguments.threads, arguments.pairs,
+                            pathlib.Path(folder) / f"{name}.pth")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--peer"]:
+        peer(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5], int(sys.argv[6]), sys.argv[7])
+    else:
+        main()

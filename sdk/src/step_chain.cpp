@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
 #include "seedbed/activation_checkpointing.hpp"
@@ -18,6 +19,11 @@ bool answers_to(const TapInfo& tap, std::string_view name) {
 // What goes into a checkpointed segment and comes out, beside attention exports ("block.7.q").
 constexpr const char* kValue = "value";
 constexpr const char* kSecondPath = "second_path";
+
+// Autocast computes in less than taps are promised in.
+at::Tensor in_float32(const at::Tensor& value) {
+  return value.scalar_type() == at::kBFloat16 || value.scalar_type() == at::kHalf ? value.to(at::kFloat) : value;
+}
 
 bool checkpoints_activations(const ForwardRequest& request) {
   if (!request.run || !request.run->checkpoints_activations() || !c10::GradMode::is_enabled()) return false;
@@ -136,15 +142,16 @@ ForwardResult StepChain::run(const ForwardRequest& request) const {
     std::size_t next = last;
     for (const std::string& name : keep) {
       const std::size_t at = find(name).num_steps;
-      if (at == done) result.taps[name] = value;
+      if (at == done) result.taps[name] = in_float32(value);
       if (at > done) next = std::min(next, at);
     }
     if (done >= last) break;
     if (checkpointed) next = segment_end(done, next);
-    value = checkpointed ? run_checkpointed(done, next, value, pass) : run_steps(done, next, value, pass);
+    // Handed over, so that nothing is kept longer than the next step needs it.
+    value = checkpointed ? run_checkpointed(done, next, value, pass) : run_steps(done, next, std::move(value), pass);
     done = next;
   }
-  result.attention = std::move(pass.attention);
+  for (auto& [name, exported] : pass.attention) result.attention[name] = in_float32(exported);
   return result;
 }
 

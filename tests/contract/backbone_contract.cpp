@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <ATen/ATen.h>
+#include <ATen/autocast_mode.h>
 #include <gmock/gmock.h>
 
 #include "contract/methods_under_test.hpp"
@@ -246,6 +247,26 @@ TEST_P(BackboneContract, GivesTheSameStepWithCheckpointedActivations) {
       EXPECT_THAT(value, all_close(gradients.at(name), noise)) << name;
     }
   }
+}
+
+TEST_P(BackboneContract, PutsOutFloat32UnderAutocast) {
+  ForwardRequest asked = request();
+  asked.keep = all_taps();
+  const NamedTensors exact = backbone_->forward(asked).taps;
+  at::autocast::set_autocast_enabled(at::kCPU, true);
+  at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+  const NamedTensors rounded = backbone_->forward(asked).taps;
+  final_of(asked).square().mean().backward();
+  at::autocast::clear_cache();
+  at::autocast::set_autocast_enabled(at::kCPU, false);
+  for (const auto& [name, value] : rounded) EXPECT_EQ(value.scalar_type(), at::kFloat) << name;
+  for (const auto& [name, parameter] : backbone_->named_parameters()) {
+    if (parameter.requires_grad()) EXPECT_EQ(parameter.grad().scalar_type(), at::kFloat) << name;
+  }
+  // It did compute in bfloat16, and near the number.
+  const at::Tensor difference = rounded.at("final") - exact.at("final");
+  EXPECT_GT(difference.abs().max().item<double>(), 0);
+  EXPECT_LT(difference.norm().item<double>(), 0.1 * exact.at("final").norm().item<double>());
 }
 
 TEST_P(BackboneContract, DetachesItsParametersOnRequest) {

@@ -4,16 +4,42 @@
 
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
-  std::vector<seedbed::testing::GoldenRunner> runners;
-  for (const auto& part :
-       {seedbed::testing::attention_runners(), seedbed::testing::background_runners(), seedbed::testing::bas_runners(),
-        seedbed::testing::classification_runners(), seedbed::testing::drs_runners(),
-        seedbed::testing::fitting_runners(), seedbed::testing::fusion_runners(),
-        seedbed::testing::image_pyramid_runners(), seedbed::testing::pixel_adaptive_runners(),
-        seedbed::testing::prm_runners(), seedbed::testing::seam_runners()}) {
+  using namespace seedbed::testing;
+  std::vector<GoldenRunner> runners;
+  // clang-format off
+  for (const auto& part : {
+           attention_runners(),
+           background_runners(),
+           bas_runners(),
+           classification_runners(),
+           drs_runners(),
+           fitting_runners(),
+           fusion_runners(),
+           grad_cam_runners(),
+           image_pyramid_runners(),
+           pixel_adaptive_runners(),
+           prm_runners(),
+           seam_runners(),
+       }) {
+    // clang-format on
     runners.insert(runners.end(), part.begin(), part.end());
   }
-  seedbed::testing::register_method_goldens(runners, {"background", "bas", "cam", "classification_loss", "optimizer",
-                                                      "pamr", "par", "pooling", "prm", "schedule", "seam"});
+  // Components of which every golden is computed.
+  // clang-format off
+  register_method_goldens(runners, {
+      "background",
+      "bas",
+      "cam",
+      "classification_loss",
+      "grad_cam",
+      "optimizer",
+      "pamr",
+      "par",
+      "pooling",
+      "prm",
+      "schedule",
+      "seam",
+  });
+  // clang-format on
   return RUN_ALL_TESTS();
 }

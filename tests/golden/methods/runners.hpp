@@ -13,6 +13,7 @@ std::vector<GoldenRunner> classification_runners();
 std::vector<GoldenRunner> drs_runners();
 std::vector<GoldenRunner> fitting_runners();
 std::vector<GoldenRunner> fusion_runners();
+std::vector<GoldenRunner> grad_cam_runners();
 std::vector<GoldenRunner> image_pyramid_runners();
 std::vector<GoldenRunner> pixel_adaptive_runners();
 std::vector<GoldenRunner> prm_runners();

@@ -1,0 +1,165 @@
+"""Times class activation maps of ResNet-50 beside the same in PyTorch: one image of each side in turn.
+
+    python -m venv venv && venv/bin/pip install torch==2.11.0 torchvision numpy safetensors pillow
+    cmake --build build/release --target seeds_steps seedbed_resnet seedbed_cam
+    venv/bin/python tests/bench/seeds_beside_pytorch.py build/release ../shared/data/coco549/JPEGImages
+
+Inference: scales 1, 0.5, 1.5, 2 and mirror images, from the JPEG file to normalised maps at the image's size, as IRN does
+it. Training: one step of IRN's recipe on one batch (gradients from layer3 on, stored statistics, SGD). The weights are
+random, the same on both sides; `differs` is how far the sides' results lie apart.
+"""
+import argparse
+import json
+import math
+import pathlib
+import statistics
+import subprocess
+import tempfile
+import time
+
+import numpy
+import torch
+import torchvision
+from PIL import Image
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn import functional
+
+CLASSES = 20
+SCALES = (1.0, 0.5, 1.5, 2.0)
+MEAN, STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        trunk = torchvision.models.resnet50(zero_init_residual=True)  # activations keep their size
+        for module in (trunk.layer4[0].conv2, trunk.layer4[0].downsample[0]):
+            module.stride = (1, 1)
+        self.stem = nn.Sequential(trunk.conv1, trunk.bn1, trunk.relu, trunk.maxpool, trunk.layer1, trunk.layer2)
+        self.top = nn.Sequential(trunk.layer3, trunk.layer4)
+        self.classifier = nn.Conv2d(2048, CLASSES, 1, bias=False)
+        self.trunk = [trunk]  # names of its parameters, not a child
+
+    def train(self, mode=True):
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
+
+    def forward(self, x):
+        x = self.stem(x).detach()
+        return self.classifier(self.top(x).mean((2, 3), keepdim=True)).flatten(1)
+
+    def cam(self, pair):
+        maps = functional.relu(functional.conv2d(self.top(self.stem(pair)), self.classifier.weight))
+        return maps[0] + maps[1].flip(-1)
+
+
+def state_of(net):
+    state = {name: tensor for name, tensor in net.trunk[0].state_dict().items() if not name.startswith("fc.")}
+    return {**state, "classifier.weight": net.classifier.weight}
+
+
+def pillow_size(image, long_side):
+    if not long_side:
+        return image.size
+    ratio = long_side / max(image.size)
+    return tuple(max(1, round(side * ratio)) for side in image.size)
+
+
+@torch.no_grad()
+def localise(net, file, long_side):
+    image = Image.open(file).convert("RGB")
+    width, height = image.size
+    base = pillow_size(image, long_side)
+    maps = []
+    for scale in SCALES:
+        size = tuple(max(1, round(side * scale)) for side in base)
+        pixels = torch.from_numpy(numpy.asarray(image.resize(size, Image.BICUBIC)).copy())
+        x = ((pixels / 255 - MEAN) / STD).permute(2, 0, 1)
+        maps.append(net.cam(torch.stack([x, x.flip(-1)])))
+    up = (math.ceil(height / 16) * 16, math.ceil(width / 16) * 16)
+    total = sum(functional.interpolate(m[None], up, mode="bilinear", align_corners=False)[0] for m in maps)
+    kept = total[:2, :height, :width]
+    return (kept / (kept.amax((1, 2), keepdim=True) + 1e-5)).mean().item()
+
+
+def train(net, optimiser, images, labels):
+    net.train()
+    loss = functional.multilabel_soft_margin_loss(net(images), labels)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+def timed(function, *arguments):
+    start = time.perf_counter()
+    value = function(*arguments)
+    return {"seconds": time.perf_counter() - start, "value": value}
+
+
+class OurSide:
+    def __init__(self, build, weights, long_side, threads):
+        rule = f"long_side:{long_side}" if long_side else "native"
+        plugins = build / "lib" / "seedbed" / "plugins"
+        self.process = subprocess.Popen([build / "bench" / "seeds_steps", plugins, weights, rule, str(threads)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, command):
+        print(command, file=self.process.stdin, flush=True)
+        return json.loads(self.process.stdout.readline())
+
+
+def report(name, ours, theirs):
+    median = lambda rows: statistics.median(row["seconds"] for row in rows)
+    ratios = sorted(b["seconds"] / a["seconds"] for a, b in zip(ours, theirs))
+    differs = max(abs(a["value"] - b["value"]) for a, b in zip(ours, theirs))
+    total = sum(b["seconds"] for b in theirs) / sum(a["seconds"] for a in ours)
+    print(f"{name:28}{len(ours):6}{median(ours):10.3f}{median(theirs):10.3f}{total:8.2f}"
+          f"{statistics.median(ratios):8.2f}{ratios[len(ratios) // 10]:8.2f}{differs:12.2e}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", type=pathlib.Path, help="the build folder")
+    parser.add_argument("images", type=pathlib.Path, help="a folder of JPEG files")
+    parser.add_argument("--count", type=int, default=100, help="images")
+    parser.add_argument("--long-side", type=int, default=0, help="of the input at scale 1; 0: the image's own size")
+    parser.add_argument("--steps", type=int, default=9, help="training steps")
+    parser.add_argument("--batch", type=int, default=4, help="images of a training step")
+    parser.add_argument("--crop", type=int, default=448, help="their size")
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(0)
+    net = Net()
+    images = torch.randn(arguments.batch, 3, arguments.crop, arguments.crop)
+    labels = (torch.rand(arguments.batch, CLASSES) < 0.1).float()
+    with tempfile.TemporaryDirectory() as folder:
+        weights = pathlib.Path(folder) / "weights.safetensors"
+        save_file({**{k: v.detach().contiguous() for k, v in state_of(net).items()}, "images": images, "labels": labels}, weights)
+        ours_side = OurSide(arguments.build, weights, arguments.long_side, arguments.threads)
+        print(f"{'':28}{'n':>6}{'ours':>10}{'theirs':>10}{'total':>8}{'median':>8}{'10 %':>8}{'differs':>12}")
+        files = sorted(arguments.images.glob("*.jpg"))[:arguments.count]
+        net.eval()
+        ours_side.ask(f"localise {files[0]}"), localise(net, files[0], arguments.long_side)
+        ours, theirs = [], []
+        for file in files:
+            ours.append(ours_side.ask(f"localise {file}"))
+            theirs.append(timed(localise, net, file, arguments.long_side))
+        report("maps, seconds an image", ours, theirs)
+        groups = [{"params": [p for p in net.top.parameters()], "lr": 1e-3}, {"params": net.classifier.parameters(), "lr": 1e-2}]
+        optimiser = torch.optim.SGD(groups, lr=1e-3, momentum=1e-4, weight_decay=1e-4)
+        ours, theirs = [], []
+        for step in range(arguments.steps + 1):
+            pair = ours_side.ask("train"), timed(train, net, optimiser, images, labels)
+            if step > 0:  # the first one takes its memory
+                ours.append(pair[0]), theirs.append(pair[1])
+        report("training, seconds a step", ours, theirs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,11 +1,11 @@
 #include "drs.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <string>
 
 #include <ATen/ATen.h>
 
+#include "seedbed/classifier_generator.hpp"
 #include "seedbed/error.hpp"
 #include "site_choice.hpp"
 
@@ -87,8 +87,7 @@ SeedResult Drs::generate(const SeedRequest& request) {
   const at::Tensor maps_nchw = class_maps(request.images_nchw, request.run);
   SeedResult result;
   result.maps.scores_nphw = maps_nchw.contiguous();
-  result.maps.planes.resize(static_cast<std::size_t>(layers_->num_classes()));
-  std::iota(result.maps.planes.begin(), result.maps.planes.end(), 1);
+  result.maps.planes = foreground_planes(layers_->num_classes());
   for (const View& view : request.views) result.maps.covered.push_back(view.covered);
   if (request.logits_wanted) result.logits_nc = maps_nchw.mean({2, 3});
   return result;

@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
            pixel_adaptive_runners(),
            prm_runners(),
            seam_runners(),
+           usage_inferred_runners(),
        }) {
     // clang-format on
     runners.insert(runners.end(), part.begin(), part.end());
@@ -31,6 +32,7 @@ int main(int argc, char** argv) {
       "bas",
       "cam",
       "classification_loss",
+      "drs",
       "grad_cam",
       "optimizer",
       "pamr",
@@ -39,6 +41,7 @@ int main(int argc, char** argv) {
       "prm",
       "schedule",
       "seam",
+      "usage_inferred",
   });
   // clang-format on
   return RUN_ALL_TESTS();

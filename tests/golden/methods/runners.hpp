@@ -18,5 +18,6 @@ std::vector<GoldenRunner> image_pyramid_runners();
 std::vector<GoldenRunner> pixel_adaptive_runners();
 std::vector<GoldenRunner> prm_runners();
 std::vector<GoldenRunner> seam_runners();
+std::vector<GoldenRunner> usage_inferred_runners();
 
 }  // namespace seedbed::testing

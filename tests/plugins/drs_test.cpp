@@ -91,6 +91,40 @@ TEST_F(SuppressionTest, SendsTheGradientOfWhatItSuppressesToTheMaximum) {
   EXPECT_THAT(x.grad()[0][0].flatten(), all_close(at::tensor({1.1F, 1.0F, 0.0F, 0.0F}), 1e-6));
 }
 
+// The paper's formula, by operations whose gradients PyTorch knows.
+at::Tensor formula(const at::Tensor& x, double delta, const at::Tensor& weight) {
+  const at::Tensor activated = x.relu();
+  const at::Tensor maximum = activated.amax({2, 3}, true);
+  if (!weight.defined()) return at::minimum(activated, maximum * delta);
+  const at::Tensor share = at::linear(activated.mean({2, 3}), weight).sigmoid();
+  return at::minimum(activated, maximum * share.view_as(maximum));
+}
+
+TEST_F(SuppressionTest, HasTheValuesAndGradientsOfItsFormulaInBothLayouts) {
+  const at::Tensor values = contract_images(8, 41, 37).reshape({6, kChannels, 41, 37}) + 0.01;
+  const at::Tensor upstream = contract_images(8, 37, 41).reshape({6, kChannels, 41, 37});
+  for (const at::MemoryFormat layout : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast}) {
+    for (const ParameterValues& parameters : {ParameterValues{{"delta", 0.55}}, kLearnable}) {
+      const auto generator = suppression(parameters);
+      const at::Tensor x = values.contiguous(layout).clone().set_requires_grad(true);
+      const at::Tensor found = maps(*generator, x);
+      (found * upstream).sum().backward();
+
+      const NamedTensors state = generator->state();
+      const auto weight = state.find("controllers.relu.weight");
+      const at::Tensor own_weight =
+          weight == state.end() ? at::Tensor() : weight->second.detach().clone().set_requires_grad(true);
+      const at::Tensor own_x = values.clone().set_requires_grad(true);
+      const at::Tensor expected = formula(own_x, 0.55, own_weight);
+      (expected * upstream).sum().backward();
+      EXPECT_THAT(found.detach(), all_close(expected.detach(), 1e-6));
+      EXPECT_THAT(x.grad(), all_close(own_x.grad(), 1e-4, 1e-5));
+      if (!own_weight.defined()) continue;
+      EXPECT_THAT(weight->second.grad(), all_close(own_weight.grad(), 1e-4, 1e-5));
+    }
+  }
+}
+
 // Where the generator on `backbone` changes what passes: the names of its controllers, of backbone and extra layers.
 class SitesTest : public ::testing::Test {
  protected:

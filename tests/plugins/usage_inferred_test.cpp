@@ -347,5 +347,83 @@ TEST_F(UsageTest, RefusesWhatItsBackboneCannotGive) {
   EXPECT_THAT([&] { usage_on_cnn({{"head_kernel", std::int64_t{2}}}); }, ThrowsMessage<UserError>(HasSubstr("odd")));
 }
 
+// A transformer parent with two blocks, and a class token for each class unless told otherwise.
+class UsageOnTransformerTest : public UsageTest {
+ protected:
+  std::shared_ptr<Backbone> vit(std::int64_t class_tokens = kClasses) {
+    const std::int64_t two = 2, four = 4, eight = 8, sixteen = 16;
+    return make<Backbone>(MethodKind::backbone, "vit", contract_context(run_, kClasses, false),
+                          {{"width", sixteen},
+                           {"depth", two},
+                           {"heads", two},
+                           {"patch", eight},
+                           {"table_grid", four},
+                           {"class_tokens", class_tokens}});
+  }
+
+  SeedResult generate(SeedGenerator& generator) {
+    const c10::NoGradGuard no_grad;
+    SeedRequest request;
+    request.images_nchw = images_;
+    request.views.resize(2);
+    request.run = &run_;
+    return generator.generate(request);
+  }
+
+  at::Tensor images_ = contract_images(2, 40, 48);
+};
+
+TEST_F(UsageOnTransformerTest, ClassifiesClassTokensToo) {
+  const auto names = [&](std::int64_t class_tokens, const ParameterValues& parameters) {
+    std::vector<std::string> terms;
+    const auto generator = usage(run_, vit(class_tokens), parameters);
+    for (const auto& [name, value] : generator->trainable()->training_step(step())) terms.push_back(name);
+    return terms;
+  };
+  const ParameterValues tokens{{"adjustment", std::string("token_drop")}, {"regularisation_rampup_epochs", 0.0}};
+  EXPECT_THAT(names(kClasses, tokens), ElementsAre("generation", "class_tokens", "regularisation"));
+  EXPECT_THAT(names(1, tokens), ElementsAre("generation", "regularisation"));
+  ParameterValues without = tokens;
+  without["token_logits"] = false;
+  EXPECT_THAT(names(kClasses, without), ElementsAre("generation", "regularisation"));
+}
+
+TEST_F(UsageOnTransformerTest, FusesItsMapsWithAttentionAsMctformerDoes) {
+  const auto backbone = vit();
+  const ParameterValues plain{{"adjustment", std::string("none")}, {"head_kernel", std::int64_t{3}}, {"head_bias", true}};
+  const auto generator = usage(run_, backbone, plain);
+  const at::Tensor maps = generate(*generator).maps.scores_nphw;
+  ForwardRequest forward;
+  forward.images_nchw = images_;
+  forward.attention.blocks = {{.blocks = {0, 1}, .exports = {"soft"}, .head_reduction = "mean"}};
+  forward.run = &run_;
+  const c10::NoGradGuard no_grad;
+  const NamedTensors attention = backbone->forward(forward).attention;
+  const at::Tensor last = attention.at("block.1.soft"), sum = last + attention.at("block.0.soft");
+  const at::Tensor to_cells = last.slice(1, 0, kClasses).slice(2, kClasses).reshape_as(maps);
+  const at::Tensor affinity = sum.slice(1, kClasses).slice(2, kClasses);
+  const at::Tensor product = maps.relu() * to_cells;
+
+  const auto fused = [&](const std::string& rule, bool affine) {
+    ParameterValues parameters = plain;
+    parameters["attention_fusion"] = rule;
+    parameters["attention_layers"] = std::int64_t{1};
+    parameters["cell_affinity"] = affine;
+    const auto other = usage(run_, backbone, parameters);
+    other->load_state(generator->state());
+    return generate(*other).maps.scores_nphw;
+  };
+  EXPECT_THAT(fused("product", false), all_close(product, 1e-6));
+  EXPECT_THAT(fused("root_product", false), all_close(product.sqrt(), 1e-6));
+  EXPECT_THAT(fused("none", true), all_close(at::einsum("nij,ncj->nci", {affinity, maps.flatten(2)}).view_as(maps), 1e-5));
+  EXPECT_THAT(fused("product", true),
+              all_close(at::einsum("nij,ncj->nci", {affinity, product.flatten(2)}).view_as(maps), 1e-5));
+}
+
+TEST_F(UsageOnTransformerTest, NeedsAClassTokenForEachClass) {
+  const auto generator = usage(run_, vit(1), {{"adjustment", std::string("none")}, {"attention_fusion", std::string("product")}});
+  EXPECT_THAT([&] { generate(*generator); }, ThrowsMessage<UserError>(HasSubstr("`1` tokens")));
+}
+
 }  // namespace
 }  // namespace seedbed::testing

@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "seedbed/error.hpp"
+#include "suppression_kernel.hpp"
 
 namespace seedbed::drs {
 
@@ -17,10 +18,10 @@ Suppression::Suppression(const SuppressionOptions& options, std::int64_t channel
 at::Tensor Suppression::forward(const at::Tensor& activated_ndhw) const {
   // The whole maximum passes everything on, and all of the gradient.
   if (!options_.learnable && options_.delta == 1.0) return activated_ndhw;
-  const at::Tensor maximum_nd11 = activated_ndhw.amax({2, 3}, /*keepdim=*/true);
-  if (!options_.learnable) return at::minimum(activated_ndhw, maximum_nd11 * options_.delta);
-  const at::Tensor control_nd = at::linear(activated_ndhw.mean({2, 3}), weight_).sigmoid();
-  return at::minimum(activated_ndhw, maximum_nd11 * control_nd.view_as(maximum_nd11));
+  const at::Tensor share_nd =
+      options_.learnable ? at::linear(activated_ndhw.mean({2, 3}), weight_).sigmoid()
+                         : at::full({activated_ndhw.size(0), activated_ndhw.size(1)}, options_.delta, activated_ndhw.options());
+  return suppress(activated_ndhw, share_nd);
 }
 
 SuppressedSites::SuppressedSites(const SuppressionOptions& options, const std::vector<Site>& sites,

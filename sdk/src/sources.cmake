@@ -8,7 +8,6 @@ set(SEEDBED_SDK_KERNEL_SOURCES
     "${CMAKE_CURRENT_LIST_DIR}/kernels/pixel_adaptive.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/kernels/position_table.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/kernels/resize.cpp"
-    "${CMAKE_CURRENT_LIST_DIR}/kernels/saliency_labels.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/kernels/view_geometry.cpp")
 set(SEEDBED_SDK_SOURCES
     "${CMAKE_CURRENT_LIST_DIR}/activation_checkpointing.cpp"

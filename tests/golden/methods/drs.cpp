@@ -1,6 +1,5 @@
-// DRS: the suppression layer the refinement network's target and loss, as the plugin computes them; and its pseudo labels.
+// DRS: the suppression layer and the refinement network's target and loss, as the plugin computes them.
 #include <memory>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -9,7 +8,6 @@
 #include "contract/given_features.hpp"
 #include "contract/methods_under_test.hpp"
 #include "runners.hpp"
-#include "seedbed/kernels/saliency_labels.hpp"
 #include "seedbed/refiner.hpp"
 #include "seedbed/seed_generator.hpp"
 #include "seedbed/trainable.hpp"
@@ -95,27 +93,12 @@ NamedTensors refinement_loss(const Golden& golden) {
   return {{"target", target.to(at::kFloat)}, {"loss", loss.detach().view({1})}, {"dprediction", gradient}};
 }
 
-// Labels of refined maps and saliency, as the rule of that name makes them.
-NamedTensors pseudo_label(const Golden& golden) {
-  const at::Tensor maps = golden.input("maps"), saliency = (golden.input("saliency") * 255).to(at::kByte);
-  std::vector<std::int64_t> planes(static_cast<std::size_t>(maps.size(0)));
-  std::iota(planes.begin(), planes.end(), 1);
-  kernels::SaliencyLabelOptions options;
-  options.object_threshold = golden.number("alpha");
-  options.conflict_threshold = golden.number("conflict_thr");
-  options.conflict_count = static_cast<std::int64_t>(golden.number("conflict_count"));
-  const at::Tensor label = kernels::saliency_labels(maps, planes, saliency, options);
-  options.conflict_count = 2;
-  return {{"label", label}, {"label_conflict2", kernels::saliency_labels(maps, planes, saliency, options)}};
-}
-
 }  // namespace
 
 std::vector<GoldenRunner> drs_runners() {
   return {
       {"drs", "DRS, DRS_learnable", "", layer},
       {"drs", "VOCDataset.__getitem__ (mask), MSELoss", "", refinement_loss},
-      {"drs", "inline code", "scripts/pseudo_seg_label_gen.py", pseudo_label},
   };
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <map>
 #include <memory>
@@ -244,6 +245,7 @@ class UsageTest : public ::testing::Test {
     ViewBatch batch;
     batch.images_nchw = contract_images(4, 40, 48);
     batch.present_nc = at::eye(4, at::kBool).slice(1, 0, kClasses);
+    batch.to_image_n23 = at::tensor({1.0, 0.0, 0.0, 0.0, 1.0, 0.0}, at::kDouble).view({1, 2, 3}).expand({4, 2, 3});
     StepRequest request;
     request.streams["main"]["main"] = batch;
     request.num_steps = 10;
@@ -324,20 +326,33 @@ TEST_F(UsageTest, LeavesTheTeachersPassOutWhereItsTermIsOff) {
   EXPECT_EQ(student->trainable()->training_step(request).size(), 1U);
 }
 
-TEST_F(UsageTest, LetsTheTeacherTakeTheStudentsPlaceAtTheEnd) {
-  const ParameterValues parameters{{"inference_network", std::string("teacher")}};
+TEST_F(UsageTest, LaysTheTeachersViewOverTheStudents) {
+  ParameterValues parameters = kUnadjusted;
+  parameters["teacher_view"] = std::string("mirrored");
   const auto student = usage_on_cnn(parameters), teacher = usage_on_cnn(parameters, 2);
-  const at::Tensor before = student->state().at("classifier.weight").clone();
-  StepRequest request = step(teacher->trainable());
-  const c10::NoGradGuard no_grad;
-  request.step = 8;
-  student->trainable()->after_step(request);
-  EXPECT_THAT(student->state().at("classifier.weight"), equals_tensor(before));
-  request.step = 9;
-  student->trainable()->after_step(request);
-  EXPECT_THAT(student->state().at("classifier.weight"), equals_tensor(teacher->state().at("classifier.weight")));
-  request.teacher = nullptr;
-  EXPECT_THAT([&] { student->trainable()->after_step(request); }, ThrowsMessage<UserError>(HasSubstr("no averaged teacher")));
+  const auto value = [&](const ViewBatch& view) {
+    StepRequest request = step(teacher->trainable());
+    request.streams["main"]["mirrored"] = view;
+    return term(student->trainable()->training_step(request), "regularisation");
+  };
+  StepRequest plain = step(teacher->trainable());
+  ViewBatch& main = plain.streams["main"]["main"];
+  // The same view under another name: its maps lie where they did.
+  ViewBatch same = main;
+  const double same_image = value(same);
+  parameters["teacher_view"] = std::string("main");
+  const auto other = usage_on_cnn(parameters);
+  EXPECT_NEAR(same_image, term(other->trainable()->training_step(plain), "regularisation"), 1e-5);
+  // Half of the image, mirrored: cells that it does not show count on neither side.
+  ViewBatch half = main;
+  half.images_nchw = main.images_nchw.slice(3, 0, 24).flip(3);
+  half.to_image_n23 = at::tensor({-1.0, 0.0, 24.0, 0.0, 1.0, 0.0}, at::kDouble).view({1, 2, 3}).expand({4, 2, 3});
+  const double half_image = value(half);
+  EXPECT_TRUE(std::isfinite(half_image));
+  EXPECT_NE(half_image, same_image);
+  StepRequest missing = step(teacher->trainable());
+  EXPECT_THAT([&] { student->trainable()->training_step(missing); },
+              ThrowsMessage<UserError>(HasSubstr("no view `mirrored`")));
 }
 
 TEST_F(UsageTest, RefusesWhatItsBackboneCannotGive) {

@@ -9,12 +9,16 @@
 #include "adjustment.hpp"
 #include "seedbed/classifier_generator.hpp"
 #include "seedbed/error.hpp"
+#include "seedbed/kernels/view_geometry.hpp"
 
 namespace seedbed::usage_inferred {
 namespace {
 
 constexpr const char* kTokens = "tokens";
 constexpr const char* kRegularisation = "regularisation";
+
+// In place of a map's value where only one of two views sees a cell: its weight is 0 on both sides, and nothing overflows.
+constexpr double kNoWeight = -1e6;
 
 bool has_tap(const Backbone& backbone, const std::string& name) {
   return std::ranges::any_of(backbone.taps(), [&](const TapInfo& tap) {
@@ -24,6 +28,10 @@ bool has_tap(const Backbone& backbone, const std::string& name) {
 
 at::Tensor soft_margin(const at::Tensor& scores_nc, const at::Tensor& present_nc) {
   return at::binary_cross_entropy_with_logits(scores_nc, present_nc.to(scores_nc.scalar_type()));
+}
+
+kernels::ViewPlane plane_of(const ViewBatch& batch) {
+  return {batch.to_image_n23, batch.images_nchw.size(2), batch.images_nchw.size(3)};
 }
 
 // 0 before the first step, 1 from the given epoch on, linear in between.
@@ -111,19 +119,35 @@ const UsageInferred& UsageInferred::teacher_of(const StepRequest& request) const
   throw ContractError("host", "a teacher is of the student's method", "`usage_inferred`", "another method");
 }
 
+const ViewBatch& UsageInferred::teachers_view(const StepRequest& request) const {
+  if (parameters_.teacher_view == "main") return request.main();
+  const StreamBatch& views = request.streams.at("main");
+  const auto view = views.find(parameters_.teacher_view);
+  if (view != views.end()) return view->second;
+  throw UserError("teacher_view", "the steps of this fit have no view `" + parameters_.teacher_view + "`",
+                  "`main`, or a view of that name in `train.views`");
+}
+
 at::Tensor UsageInferred::regularisation(const StepRequest& request, const at::Tensor& student_maps_nchw) const {
-  const ViewBatch& batch = request.main();
-  at::Tensor teacher_maps_nchw;
+  const ViewBatch &batch = request.main(), &seen = teachers_view(request);
+  at::Tensor student_maps = student_maps_nchw, teacher_maps;
   {
     const c10::NoGradGuard no_grad;
-    teacher_maps_nchw = teacher_of(request).adjusted_pass(batch, parameters_.teacher_drop, request.run).maps_nchw;
+    teacher_maps = teacher_of(request).adjusted_pass(seen, parameters_.teacher_drop, request.run).maps_nchw;
+  }
+  if (&seen != &batch) {
+    const std::int64_t height = student_maps.size(2), width = student_maps.size(3);
+    const kernels::ViewPlane source = plane_of(seen), target = plane_of(batch);
+    const at::Tensor hidden = kernels::covered_in_view(source, target, height, width).logical_not();
+    teacher_maps =
+        kernels::maps_in_view(teacher_maps, source, target, height, width).masked_fill(hidden, kNoWeight);
+    student_maps = student_maps.masked_fill(hidden, kNoWeight);
   }
   const double tau = parameters_.regularisation_tau;
   const at::Tensor classes_nc =
       parameters_.regularised_classes == "all" ? at::ones_like(batch.present_nc) : batch.present_nc;
-  return inconsistency(log_distribution(student_maps_nchw, tau, rule()),
-                       log_distribution(teacher_maps_nchw, tau, rule()), classes_nc, parameters_.regularisation,
-                       rule());
+  return inconsistency(log_distribution(student_maps, tau, rule()), log_distribution(teacher_maps, tau, rule()),
+                       classes_nc, parameters_.regularisation, rule());
 }
 
 LossTerms UsageInferred::training_step(const StepRequest& request) {
@@ -141,15 +165,6 @@ LossTerms UsageInferred::training_step(const StepRequest& request) {
     terms.emplace_back(kRegularisation, regularisation(request, student.maps_nchw) * share);
   }
   return terms;
-}
-
-void UsageInferred::after_step(const StepRequest& request) {
-  if (parameters_.inference_network != "teacher" || request.step + 1 != request.num_steps) return;
-  if (request.teacher == nullptr) {
-    throw UserError("inference_network", "there is no averaged teacher to make maps with",
-                    "train.ema_decay above 0, or inference_network = \"student\"");
-  }
-  load_state(teacher_of(request).state());
 }
 
 at::Tensor UsageInferred::fused_maps(const SeedRequest& request, const at::Tensor& maps_nchw) const {

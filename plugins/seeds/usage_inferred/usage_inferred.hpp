@@ -30,9 +30,6 @@ class UsageInferred final : public SeedGenerator, public Trainable {
   std::vector<ParameterGroup> parameter_groups() override { return backbone_.parameter_groups({classifier_.get()}); }
   LossTerms training_step(const StepRequest& request) override;
 
-  /// Behind the last step the averaged teacher takes the student's place, where `inference_network` says so.
-  void after_step(const StepRequest& request) override;
-
  private:
   struct Pass {
     at::Tensor maps_nchw;
@@ -44,6 +41,7 @@ class UsageInferred final : public SeedGenerator, public Trainable {
   Pass pass(const at::Tensor& images_nchw, RunContext* run, SiteRewriter* rewriter) const;
   Pass adjusted_pass(const ViewBatch& batch, const std::vector<double>& shares, RunContext* run) const;
   const UsageInferred& teacher_of(const StepRequest& request) const;
+  const ViewBatch& teachers_view(const StepRequest& request) const;
   at::Tensor regularisation(const StepRequest& request, const at::Tensor& student_maps_nchw) const;
   at::Tensor fused_maps(const SeedRequest& request, const at::Tensor& maps_nchw) const;
 

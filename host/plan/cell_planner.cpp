@@ -102,12 +102,11 @@ struct MapSource {
 class CellPlanner {
  public:
   CellPlanner(const Json& resolved, const StageTable::Cell& cell, StageTable& table)
-      : resolved_(resolved), cell_(cell), table_(table), data_(*table.plan().datasets[cell.dataset]) {
-    find_roles();
-  }
+      : resolved_(resolved), cell_(cell), table_(table), data_(*table.plan().datasets[cell.dataset]) {}
 
   std::vector<store::CellStage> plan() {
     bind_methods();
+    find_roles();
     for (const Json& role : resolved_.at("score").at("roles")) {
       for (const Json& target : resolved_.at("score").at("targets")) score_target(target, role);
     }
@@ -117,6 +116,7 @@ class CellPlanner {
 
  private:
   void find_roles();
+  bool reads_training_maps(std::size_t index) const;
   void bind_methods();
   void keep_what_was_asked_for();
   void score_target(const std::string& target, const std::string& role);
@@ -167,6 +167,17 @@ void CellPlanner::find_roles() {
   if (has("segmenter") && resolved_.at("segmenter").value("labels", "pseudo_labels") == "pseudo_labels") {
     per_image_roles_.push_back("train");
   }
+  for (std::size_t i = 0; i < num_refiners(); ++i) {
+    if (reads_training_maps(i)) per_image_roles_.push_back("train");
+  }
+}
+
+// Whether a refiner is fitted to what the chain before it makes of the training images.
+bool CellPlanner::reads_training_maps(std::size_t index) const {
+  const Json& entry = resolved_.at("refiners")[index];
+  if (!entry.contains("train")) return false;
+  const std::vector<std::string>& needs = table_.bindings().manifest_of(refiners_[index]).needs;
+  return entry.contains("labels") || entry.contains("companions") || std::ranges::find(needs, "maps") != needs.end();
 }
 
 void CellPlanner::bind_methods() {

@@ -60,7 +60,7 @@ TEST_P(Query, RefusesEverythingThatWrites) {
     EXPECT_THAT(error(sql), HasSubstr("would do more than read")) << sql;
   }
   EXPECT_EQ(store_->query("SELECT count(*) FROM cells").rows[0][0], "12");
-  EXPECT_EQ(store_->query("PRAGMA user_version").rows[0][0], "1");
+  EXPECT_EQ(store_->query("PRAGMA user_version").rows[0][0], "2");
 }
 
 TEST_P(Query, SaysWhatIsWrong) {

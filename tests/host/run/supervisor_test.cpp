@@ -144,7 +144,7 @@ TEST_F(SupervisorTest, ACrashInAStreamSaysWhoCrashedAndWhoIsLostWithIt) {
 }
 
 TEST_F(SupervisorTest, LossesOfAFitAreShownWithItsProgress) {
-  add(StageType::fit, {}, "learn");
+  add(StageType::score, {add(StageType::fit, {}, "learn")});
   terminal_ = true;
   run();
   EXPECT_NE(out_.str().find("stage 0 50 % (a 0.25, b 1.5 +1)"), std::string::npos) << out_.str();

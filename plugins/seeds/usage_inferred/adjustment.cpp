@@ -2,7 +2,9 @@
 
 #include <cmath>
 #include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
@@ -14,7 +16,6 @@ namespace {
 
 std::set<std::string> site_kinds(const std::string& adjustment) {
   if (adjustment == "channel_drop") return {"activation"};
-  if (adjustment == "head_drop") return {"heads"};
   return {"attention", "feed_forward"};
 }
 
@@ -23,7 +24,7 @@ std::vector<std::int64_t> mask_shape(const std::string& adjustment, const at::Te
   std::vector<std::int64_t> shape(static_cast<std::size_t>(output.dim()), 1);
   shape[0] = output.size(0);
   if (adjustment == "path_drop") return shape;
-  // Maps are [N,D,h,w], heads [N,heads,L,D/heads], tokens [N,L,D].
+  // Maps are [N,D,h,w], tokens [N,L,D].
   const bool is_last = adjustment == "channel_drop" && output.dim() == 3;
   const std::size_t units = is_last ? 2 : 1;
   shape[units] = output.size(static_cast<std::int64_t>(units));

@@ -13,14 +13,14 @@
 namespace seedbed::usage_inferred {
 
 struct AdjustmentOptions {
-  std::string kind = "channel_drop";  ///< channel_drop | head_drop | token_drop | path_drop
+  std::string kind = "channel_drop";  ///< channel_drop | token_drop | path_drop
   bool ranked = false;                ///< the strongest units fall, instead of random ones
   bool rescale = true;                ///< what stays grows by 1 / (1 - share)
   std::vector<double> shares;         ///< that fall in the first and in the last layer; linear in between
 };
 
-/// Drops a part of every layer of a backbone, more of it the deeper a layer lies: channels of activations, heads of
-/// attention, or tokens and whole images in the branches of transformer blocks, whose residual then stands alone.
+/// Drops a part of every layer of a backbone, more of it the deeper a layer lies: channels of activations, or
+/// tokens and whole images in the branches of transformer blocks, whose residual then stands alone.
 class Adjustment : public SiteRewriter {
  public:
   /// `generator` draws what falls, in order of execution. Throws: UserError for a backbone without the sites that `kind`

@@ -1,5 +1,8 @@
 #include "attention_fusion.hpp"
 
+#include <algorithm>
+#include <string>
+
 #include <ATen/ATen.h>
 
 #include "seedbed/error.hpp"

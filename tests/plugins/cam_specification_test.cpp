@@ -63,10 +63,10 @@ TEST_F(CamSpecification, TheMapOfAMirrorImageIsTheMirroredMap) {
   for (const std::string fusion : {"irn", "psa", "seam", "plain"}) {
     const at::Tensor map = fused(*cam, image, fusion);
     EXPECT_GT(map.max().item<double>(), 0.5) << fusion;
-    EXPECT_THAT(fused(*cam, image.flip(3), fusion), all_close(map.flip(2).contiguous(), 1e-5)) << fusion;
+    EXPECT_THAT(fused(*cam, image.flip(3), fusion), all_close(map.flip(2).contiguous(), 1e-4)) << fusion;
     // So that of a symmetric image is symmetric, though this network is not.
     const at::Tensor symmetric = fused(*cam, image + image.flip(3), fusion);
-    EXPECT_THAT(symmetric.flip(2).contiguous(), all_close(symmetric, 1e-5)) << fusion;
+    EXPECT_THAT(symmetric.flip(2).contiguous(), all_close(symmetric, 1e-4)) << fusion;
   }
 }
 

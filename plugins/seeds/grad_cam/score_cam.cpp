@@ -1,3 +1,4 @@
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -45,7 +46,9 @@ class ScoreCam final : public TapExplainer {
 at::Tensor ScoreCam::chosen_channels(const at::Tensor& cells_dhw) const {
   const std::int64_t wanted = parameters_.num_channels;
   if (wanted == 0 || wanted >= cells_dhw.size(0)) return cells_dhw;
-  const at::Tensor most_varied = std::get<1>(cells_dhw.flatten(1).var(1).topk(wanted));
+  const at::Tensor values = cells_dhw.flatten(1);
+  const at::Tensor variance = (values - values.mean(1, /*keepdim=*/true)).square().mean(1);
+  const at::Tensor most_varied = std::get<1>(variance.topk(wanted));
   return cells_dhw.index_select(0, std::get<0>(most_varied.sort()));
 }
 

@@ -7,6 +7,9 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -42,7 +45,8 @@ class CamSide {
     cam_ =
         make<SeedGenerator>(MethodKind::seed_generator, "cam", {{"freeze_backbone", std::string("stage3")}}, context);
 
-    const NamedTensors given = weights::read_weights_file(weights_file).tensors;
+    const weights::WeightsFile file = weights::read_weights_file(weights_file);
+    const NamedTensors given(file.tensors.begin(), file.tensors.end());
     NamedTensors state;
     for (const auto& [name, tensor] : given) {
       if (name == "images" || name == "labels") continue;

@@ -58,9 +58,10 @@ class CamSide {
     batch.present_nc = given.at("labels").gt(0.5);
     step_.streams["main"]["main"] = batch;
     step_.run = &run_;
-    settings_.optimiser = fit::OptimiserKind::sgd_poly_released;
-    settings_.weight_decay = 1e-4;
-    optimiser_ = fit::make_optimiser(settings_, cam_->trainable()->parameter_groups());
+    fit::OptimiserSettings sgd;
+    sgd.kind = fit::OptimiserKind::sgd_poly_released;
+    sgd.weight_decay = 1e-4;
+    optimiser_ = fit::make_optimiser(sgd, cam_->trainable()->parameter_groups());
     pyramid_ = stages::pyramid_settings_from({{"scales", {1.0, 0.5, 1.5, 2.0}}, {"flip", true}, {"input", input}});
     present_ = at::arange(kClasses).lt(2);
   }
@@ -112,7 +113,6 @@ class CamSide {
   std::shared_ptr<Backbone> backbone_;
   std::shared_ptr<SeedGenerator> cam_;
   StepRequest step_;
-  fit::TrainSettings settings_;
   std::unique_ptr<fit::Optimiser> optimiser_;
   stages::PyramidSettings pyramid_;
   at::Tensor present_;

@@ -1,4 +1,7 @@
-#include <cmath>
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>

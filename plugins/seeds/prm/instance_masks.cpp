@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <limits>
 #include <utility>
 
 #include <ATen/ATen.h>
@@ -108,8 +107,9 @@ at::Tensor background_of(const at::Tensor& class_map_hw, std::int64_t height_px,
   at::Tensor map_hw;
   if (options.byte_maps) {
     const auto [low, high] = at::aminmax(class_map_hw);
-    const double range = std::max((high - low).item<double>(), std::numeric_limits<double>::min());
-    const at::Tensor bytes = ((class_map_hw - low) * (255.0 / range)).round().to(at::kByte).to(at::kCPU);
+    const double range = (high - low).item<double>();
+    const at::Tensor bytes =
+        ((class_map_hw - low) * (range > 0 ? 255.0 / range : 0.0)).round().to(at::kByte).to(at::kCPU);
     map_hw = kernels::resize_image_as_pil(bytes.contiguous(), height_px, width_px, kernels::ResizeFilter::bicubic)
                  .to(class_map_hw.device(), at::kFloat);
   } else {

@@ -1,4 +1,8 @@
 // BAS: its loss terms and where their gradients go, and the fusion with a CAM, as the plugin and the host compute them.
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 

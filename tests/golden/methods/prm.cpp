@@ -1,4 +1,7 @@
 // PRM: peaks and their gradient, and the rule that traces a peak back.
+#include <array>
+#include <string>
+
 #include <ATen/ATen.h>
 
 #include "peak_response_rule.hpp"

@@ -261,7 +261,9 @@ TEST_P(BackboneContract, PutsOutFloat32UnderAutocast) {
   at::autocast::set_autocast_enabled(at::kCPU, false);
   for (const auto& [name, value] : rounded) EXPECT_EQ(value.scalar_type(), at::kFloat) << name;
   for (const auto& [name, parameter] : backbone_->named_parameters()) {
-    if (parameter.requires_grad()) EXPECT_EQ(parameter.grad().scalar_type(), at::kFloat) << name;
+    if (parameter.requires_grad()) {
+      EXPECT_EQ(parameter.grad().scalar_type(), at::kFloat) << name;
+    }
   }
   // It did compute in bfloat16, and near the number.
   const at::Tensor difference = rounded.at("final") - exact.at("final");

@@ -125,7 +125,9 @@ TEST_F(BasTest, SuppressionTrainsTheForegroundAlone) {
   EXPECT_GT(state.at("map_classifier.weight").grad().abs().sum().item<double>(), 0.0);
   EXPECT_FALSE(state.at("classifier.weight").grad().defined());
   for (const auto& [name, parameter] : generator->named_parameters()) {
-    if (name.starts_with("backbone.stage5")) EXPECT_FALSE(parameter.grad().defined()) << name;
+    if (name.starts_with("backbone.stage5")) {
+      EXPECT_FALSE(parameter.grad().defined()) << name;
+    }
   }
 }
 
@@ -144,12 +146,14 @@ TEST_F(BasTest, TheErasedPassLeavesNoTraceInStatistics) {
   const auto generator = bas({{"batch_norm", std::string("batch")}});
   step(*generator);
   for (const auto& [name, buffer] : generator->state()) {
-    if (name.ends_with("num_batches_tracked")) EXPECT_EQ(buffer.item<std::int64_t>(), 1) << name;
+    if (name.ends_with("num_batches_tracked")) {
+      EXPECT_EQ(buffer.item<std::int64_t>(), 1) << name;
+    }
   }
 }
 
 TEST_F(BasTest, LeavesBiasesOutOnRequest) {
-  const auto names = [&](const ParameterValues& parameters) {
+  const auto group_names = [&](const ParameterValues& parameters) {
     std::set<std::string> found;
     for (const ParameterGroup& group : bas(parameters)->trainable()->parameter_groups()) found.insert(group.name);
     return found;
@@ -158,7 +162,7 @@ TEST_F(BasTest, LeavesBiasesOutOnRequest) {
   for (const auto& [name, parameter] : generator->named_parameters()) {
     EXPECT_EQ(parameter.requires_grad(), !name.ends_with("bias")) << name;
   }
-  EXPECT_THAT(names({}), ::testing::Contains("pretrained_norm"));
+  EXPECT_THAT(group_names({}), ::testing::Contains("pretrained_norm"));
 }
 
 TEST_F(BasTest, DrawsAPresentClassFromItsGenerator) {

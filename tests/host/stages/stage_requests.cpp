@@ -80,7 +80,7 @@ Json train_table(const Json& changes) {
     "schedule": "poly", "power": 0.9, "warmup_steps": 0, "warmup_ratio": 1e-6, "milestones": [], "gamma": 0.1,
     "epochs": 2, "steps": 0, "batch_size": 4, "drop_last": false, "input": "native", "augment": ["flip"],
     "clip_norm": 0.0, "accumulate": 1, "ema_decay": 0.0, "checkpoint": "last", "checkpoint_every": 0,
-    "on_broken_image": "fail", "validate": "", "labels": "given", "groups": {}, "terms": {}})");
+    "on_broken_image": "fail", "groups": {}, "terms": {}})");
   table.update(changes);
   return table;
 }

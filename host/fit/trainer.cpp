@@ -83,6 +83,7 @@ class FitLoop {
     start();
     const auto begin = Clock::now();
     const std::int64_t first = step_;
+    if (step_end_pending_) end_step();
     for (; step_ < length_.steps; after_step()) {
       stop_if_cancelled();
       one_step();
@@ -107,6 +108,7 @@ class FitLoop {
   void note_losses(const LossTerms& terms);
   at::Tensor weighted_sum(const LossTerms& terms) const;
   void after_step();
+  void end_step();
   void end_epoch(std::int64_t epoch);
   void check_terms(std::int64_t steps_per_epoch) const;
   void validate();
@@ -134,7 +136,8 @@ class FitLoop {
   LossLog rates_;
   BestState best_;
   MapStores stores_;
-  std::int64_t step_ = 0;
+  std::int64_t step_ = 0;          ///< steps done
+  bool step_end_pending_ = false;  ///< what follows the last of them is still to be done
   FitOutcome outcome_;
 };
 
@@ -165,6 +168,7 @@ void FitLoop::resume_from(const ResumePoint& point) {
   scaler_.load_state(point.state.at("loss_scale"));
   best_.load_state(point.state.at("validation"), std::move(parts["best"]));
   job_.batches.load_state(point.state.at("batches"));
+  step_end_pending_ = point.state.at("step_end_pending");
   step_ = outcome_.resumed_from_step = point.step;
   job_.run.log(LogLevel::info, "going on from step " + std::to_string(step_));
 }
@@ -258,15 +262,24 @@ at::Tensor FitLoop::weighted_sum(const LossTerms& terms) const {
 }
 
 void FitLoop::after_step() {
-  const std::int64_t epoch = epoch_of(step_);
   step_ += 1;
   if (job_.on_step) job_.on_step(losses_.last());
   job_.run.progress(step_, length_.steps);
+  end_step();
+}
+
+// An epoch's end may take long, and is no place to go on from: who is asked to stop stops before it, and does it when it
+// goes on.
+void FitLoop::end_step() {
+  step_end_pending_ = true;
+  stop_if_cancelled();
+  const std::int64_t epoch = epoch_of(step_ - 1);
   const bool last = step_ == length_.steps;
   const bool epoch_ends = last || epoch_of(step_) != epoch;
   if (epoch_ends) end_epoch(epoch);
   const std::int64_t interval = job_.settings.validate_every;
   if (last || (interval > 0 ? step_ % interval == 0 : epoch_ends)) validate();
+  step_end_pending_ = false;
   const std::int64_t every = job_.settings.checkpoint_every;
   if (every > 0 && !last && step_ % every == 0) save();
 }
@@ -344,11 +357,9 @@ void FitLoop::save() {
                  {"optimiser", optimisers_.state()},
                  {"store", stores_.state()},
                  {"best", best_.tensors()}};
-  point.state = {{"losses", losses_.state()},
-                 {"learning_rates", rates_.state()},
-                 {"loss_scale", scaler_.state()},
-                 {"validation", best_.state()},
-                 {"batches", job_.batches.state()}};
+  point.state = {{"step_end_pending", step_end_pending_}, {"losses", losses_.state()},
+                 {"learning_rates", rates_.state()},      {"loss_scale", scaler_.state()},
+                 {"validation", best_.state()},           {"batches", job_.batches.state()}};
   write_resume_point(job_.resume_file, point);
 }
 

@@ -47,10 +47,18 @@ width = 8
 [seed_generator]
 method = "fixture.learner"
 uses.label_refiner = { method = "pamr", iterations = 1, dilations = [1] }
-train = { epochs = 60, batch_size = 4, accumulate = 2, learning_rate = 0.01, ema_decay = 0.9, ema_warmup = true,
-          checkpoint = "best", checkpoint_every = 4, augment = ["flip"] }
-train.optimisers.adversary = { optimiser = "adam", learning_rate = 0.002 }
-train.validate = { on = "select", every = 20 }
+[seed_generator.train]
+epochs = 60
+batch_size = 4
+accumulate = 2
+learning_rate = 0.01
+ema_decay = 0.9
+ema_warmup = true
+checkpoint = "best"
+checkpoint_every = 4
+augment = ["flip"]
+optimisers.adversary = { optimiser = "adam", learning_rate = 0.002 }
+validate = { on = "select", every = 20 }
 [score]
 targets = ["image_labels", "seeds"]
 roles = ["measure"]

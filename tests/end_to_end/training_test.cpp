@@ -48,7 +48,7 @@ width = 8
 method = "fixture.learner"
 uses.label_refiner = { method = "pamr", iterations = 1, dilations = [1] }
 [seed_generator.train]
-epochs = 60
+epochs = 40
 batch_size = 4
 accumulate = 2
 learning_rate = 0.01
@@ -281,7 +281,7 @@ roles = ["measure", "test"]
   const auto done =
       ask("a.db", "SELECT s.key FROM stages s WHERE s.state = 'done' AND s.type = 'score' AND s.role = 'measure'");
   EXPECT_FALSE(done.empty());
-  complete("a.db", {"--set", "refiner.trap.image="});
+  complete("a.db", {"--set", "refiner.trap.image=none"});
   for (const auto& row : done) {
     EXPECT_EQ(ask("a.db", "SELECT count(*) FROM attempts a JOIN stages s ON s.id = a.stage_id WHERE s.key = '" +
                               row[0] + "'")[0][0],

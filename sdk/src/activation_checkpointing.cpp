@@ -160,9 +160,9 @@ struct SecondPass : torch::CustomClassHolder {
 class Checkpoint : public torch::autograd::Function<Checkpoint> {
  public:
   static Tensors forward(AutogradContext* context, const c10::intrusive_ptr<SecondPass>& second_pass,
-                         const NamedTensors* outputs, const Tensors& inputs_and_leaves) {
+                         const NamedTensors* outputs, const at::TensorList& inputs_and_leaves) {
     context->saved_data["second_pass"] = c10::IValue::make_capsule(second_pass);
-    context->save_for_backward(inputs_and_leaves);
+    context->save_for_backward(inputs_and_leaves.vec());
     context->set_materialize_grads(false);
     Tensors values, without_gradient;
     for (const auto& [name, output] : *outputs) {
@@ -232,7 +232,8 @@ NamedTensors checkpointed(const CheckpointedSegment& segment, const NamedTensors
   for (at::Tensor& parameter : leaves_below(values_of(outputs), leaves)) {
     inputs_and_leaves.push_back(std::move(parameter));
   }
-  return named(names_of(outputs), Checkpoint::apply(second_pass, &outputs, inputs_and_leaves));
+  // Only of a TensorList does LibTorch take the elements as inputs of the node; a vector's it would not see.
+  return named(names_of(outputs), Checkpoint::apply(second_pass, &outputs, at::TensorList(inputs_and_leaves)));
 }
 
 }  // namespace seedbed

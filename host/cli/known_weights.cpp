@@ -50,6 +50,8 @@ constexpr auto kKnown = std::to_array<KnownWeights>({
     {"ViT-B-32.pt", "OpenAI CLIP ViT-B/32", "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"},
     {"ViT-B-16.pt", "OpenAI CLIP ViT-B/16", "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f"},
     {"ViT-L-14.pt", "OpenAI CLIP ViT-L/14", "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836"},
+    {"bpe_simple_vocab_16e6.txt.gz", "openai/CLIP, clip/bpe_simple_vocab_16e6.txt.gz",
+     "924691ac288e54409236115652ad4aa250f48203de50a9e4722a6ecd48d6804a"},
     {"shufflenetv2.pth", "dog-qiuqiu/FastestDet, module/shufflenetv2.pth",
      "c9e6e3ac1c4997e05529cfb4897a3b5d29165e3ed4105cfb6897fc11efa72e4b"},
     {"squeezenet_v1.0_decoded.safetensors", "songhan/SqueezeNet-Deep-Compression, decoded",

@@ -37,6 +37,18 @@ std::vector<std::int64_t> shape_of(const toml::table& table) {
   return shape;
 }
 
+// Rows of token ids, listed without their padding.
+at::Tensor padded_ids(const toml::table& input) {
+  const at::Tensor ids = at::full(shape_of(input), input["pad"].value_or(std::int64_t{0}), at::kLong);
+  std::int64_t row = 0;
+  for (const toml::node& listed : *input["values"].as_array()) {
+    std::vector<std::int64_t> values;
+    for (const toml::node& id : *listed.as_array()) values.push_back(id.value<std::int64_t>().value());
+    ids.select(0, row++).slice(0, 0, static_cast<std::int64_t>(values.size())).copy_(at::tensor(values, at::kLong));
+  }
+  return ids;
+}
+
 // "64x3x7x7" or "scalar".
 std::vector<std::int64_t> shape_from(const std::string& text) {
   std::vector<std::int64_t> shape;
@@ -164,6 +176,16 @@ std::string BackboneGolden::text(std::string_view key, std::string_view otherwis
   return entry_->table["config"][key].value_or(std::string(otherwise));
 }
 
+bool BackboneGolden::has_list(std::string_view key) const { return entry_->table["config"][key].as_array() != nullptr; }
+
+std::vector<std::string> BackboneGolden::texts(std::string_view key) const {
+  const toml::array* values = entry_->table["config"][key].as_array();
+  if (!values) throw std::runtime_error("golden `" + name() + "` has no config `" + std::string(key) + "`");
+  std::vector<std::string> texts;
+  for (const toml::node& value : *values) texts.push_back(value.value<std::string>().value());
+  return texts;
+}
+
 NamedTensors BackboneGolden::weights() const {
   const double gain = entry_->table["gain"].value_or(1.0);
   std::ifstream keys(entry_->folder / text_of(entry_->table, "key_file"));
@@ -182,6 +204,7 @@ at::Tensor BackboneGolden::input(std::string_view wanted) const {
   for (const toml::node& node : *entry_->table["inputs"].as_array()) {
     const toml::table& input = *node.as_table();
     if (text_of(input, "name") != wanted) continue;
+    if (input.contains("values")) return padded_ids(input);
     const std::string formula = text_of(input, "formula");
     return formula == "zeros" ? at::zeros(shape_of(input)) : formula_input(formula, shape_of(input));
   }

@@ -32,10 +32,13 @@ class BackboneGolden {
   double number(std::string_view key) const;
   bool flag(std::string_view key, bool otherwise) const;
   std::string text(std::string_view key, std::string_view otherwise) const;
+  std::vector<std::string> texts(std::string_view key) const;
+  bool has_list(std::string_view key) const;
 
   /// The formula tensor of every key of the reference model.
   NamedTensors weights() const;
 
+  /// A formula tensor, zeros, or listed token ids.
   at::Tensor input(std::string_view name) const;
   std::vector<std::string> output_names() const;
 
@@ -56,6 +59,7 @@ struct BackboneGoldenRunner {
 /// skipped test that lists the pending ones.
 void register_backbone_goldens(const std::vector<BackboneGoldenRunner>& runners);
 
+std::vector<BackboneGoldenRunner> clip_runners();
 std::vector<BackboneGoldenRunner> convolutional_runners();
 std::vector<BackboneGoldenRunner> squeezenet_runners();
 std::vector<BackboneGoldenRunner> drs_runners();

@@ -5,6 +5,7 @@
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
   auto runners = seedbed::testing::squeezenet_runners();
+  for (const auto& runner : seedbed::testing::clip_runners()) runners.push_back(runner);
   for (const auto& runner : seedbed::testing::drs_runners()) runners.push_back(runner);
   for (const auto& runner : seedbed::testing::head_runners()) runners.push_back(runner);
   for (const auto& runner : seedbed::testing::convolutional_runners()) runners.push_back(runner);

@@ -85,6 +85,9 @@ class TinyBackbone : public Backbone {
     } else {
       stage1 = run_site(request, all[1], convolve_at_site(request, all[0], *conv1_, request.images_nchw), relu);
     }
+    const std::vector<std::string> kept = request.keep.empty() ? std::vector<std::string>{"final"} : request.keep;
+    // As a real one does: nothing is computed behind the last tap asked for.
+    if (kept == std::vector<std::string>{"stage1"} && request.attention.blocks.empty()) return {{{"stage1", stage1}}, {}};
     const at::Tensor features =
         norm_->forward(convolve_at_site(request, all[2], *conv2_, stage1), request.batch_norm, request.parameters);
     const at::Tensor stage2 = run_site(request, all[3], features, relu);
@@ -99,7 +102,6 @@ class TinyBackbone : public Backbone {
                               {"stage2", stage2},
                               {"block.0", mixed},
                               {"final", mixed.transpose(1, 2).reshape_as(stage2)}};
-    const std::vector<std::string> kept = request.keep.empty() ? std::vector<std::string>{"final"} : request.keep;
     for (const std::string& name : kept) result.taps[name] = values.at(find_tap(*this, name).name);
     return result;
   }

@@ -32,7 +32,7 @@ constexpr std::array kStudies{
     ExampleStudy{"layer_cam_scenes", 0.35},
     ExampleStudy{"score_cam_scenes", 0.35},
     ExampleStudy{"seam_scenes", 0.35},
-    ExampleStudy{"bas_scenes", 0.08},
+    ExampleStudy{"bas_scenes", 0.33},
     ExampleStudy{"prm_scenes", 0.35},
     ExampleStudy{"usage_inferred_scenes", 0.08},
 };

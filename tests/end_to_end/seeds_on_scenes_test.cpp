@@ -34,6 +34,7 @@ constexpr std::array kStudies{
     ExampleStudy{"seam_scenes", 0.35},
     ExampleStudy{"bas_scenes", 0.33},
     ExampleStudy{"prm_scenes", 0.35},
+    ExampleStudy{"drs_scenes", 0.16},
     ExampleStudy{"usage_inferred_scenes", 0.08},
 };
 

@@ -218,6 +218,7 @@ TEST(Fit, BatchNormCanBeFrozen) {
   const TempFolder frozen_folder, batch_folder;
   const auto fitted = [](const TempFolder& folder, const char* statistics, double norm_rate) {
     StageSpec fit = fit_cam();
+    fit.methods["backbone"].parameters["norm"] = "batch";
     fit.methods["generator"].parameters["batch_norm"] = statistics;
     fit.settings["groups"]["pretrained_norm"] = {{"learning_rate_factor", norm_rate}};
     done(folder, fit);

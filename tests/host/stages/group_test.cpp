@@ -55,7 +55,7 @@ TEST(Groups, RunEveryStageTypeOfAStudy) {
   expect_done(fitted);
   expect_files(folder.path(), fitted.of(fit));
   EXPECT_EQ(fitted.of(fit).facts.at("steps"), 6);
-  EXPECT_THAT(fitted.of(fit).curves, SizeIs(1));
+  EXPECT_THAT(fitted.of(fit).curves, SizeIs(2));  // the loss and the learning rate
   EXPECT_THAT(fitted.of(fit).ledger, Contains(AllOf(Field(&protocol::LedgerEntry::kind, "image_labels"),
                                                     Field(&protocol::LedgerEntry::purpose, "train"))));
 

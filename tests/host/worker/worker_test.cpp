@@ -156,7 +156,12 @@ TEST_F(WorkerTest, AFitTellsItsLossesWithItsProgress) {
   });
   ASSERT_NE(last, messages.end());
   EXPECT_TRUE(last->at("losses").contains("classification"));
-  EXPECT_FALSE(std::filesystem::exists(protocol::working_note_path(folder_ / "attempt.log")));
+  // The note goes after the last message.
+  const std::filesystem::path note = protocol::working_note_path(folder_ / "attempt.log");
+  for (int tries = 0; tries < 500 && std::filesystem::exists(note); ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_FALSE(std::filesystem::exists(note));
 }
 
 TEST_F(WorkerTest, AKilledWorkerLeavesANoteOfWhatItWasAt) {

@@ -175,13 +175,14 @@ class CheckpointedChainTest : public ::testing::Test {
     return results;
   }
 
-  void expect_same_step() {
+  // Where a value is used twice, the graph sums its gradients in another order than a segment does.
+  void expect_same_step(double tolerance = 0) {
     const NamedTensors plain = step(false), checkpointed = step(true);
     ASSERT_EQ(plain.size(), checkpointed.size());
     for (const auto& [name, value] : plain) {
       ASSERT_EQ(value.defined(), checkpointed.at(name).defined()) << name;
       if (!value.defined()) continue;
-      EXPECT_THAT(checkpointed.at(name), equals_tensor(value)) << name;
+      EXPECT_THAT(checkpointed.at(name).to(at::kDouble), testing::all_close(value.to(at::kDouble), tolerance)) << name;
     }
   }
 
@@ -206,7 +207,7 @@ TEST_F(CheckpointedChainTest, GivesTransformersTheSameStepWithExports) {
   keep_ = {"block.1", "block.3"};
   plan_.blocks.push_back(
       {.blocks = {0, 2}, .exports = {"raw", "q"}, .head_reduction = "none", .terms = {}, .external_ll = {}});
-  expect_same_step();
+  expect_same_step(1e-6);
 }
 
 TEST_F(CheckpointedChainTest, CarriesASecondPath) {

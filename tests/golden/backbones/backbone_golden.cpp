@@ -99,10 +99,8 @@ class GoldenTest : public ::testing::Test {
   std::function<NamedTensors(const BackboneGolden&)> run_;
 };
 
-// Entries of group `backbone` are all to be computed; these models wait for their backbone.
-bool may_wait(const BackboneGolden& golden) {
-  return golden.group() != "backbone" || golden.model().starts_with("clip");
-}
+// Entries of group `backbone` are all to be computed.
+bool may_wait(const BackboneGolden& golden) { return golden.group() != "backbone"; }
 
 class UnservedTest : public ::testing::Test {
  public:

@@ -188,7 +188,10 @@ std::vector<BackboneGoldenRunner> transformer_runners() {
       imagenet_vit("deit_tiny_patch16_224", 192),     imagenet_vit("deit_small_patch16_224", 384),
       imagenet_vit("deit_base_patch16_224", 768),     imagenet_vit("vit_small_patch16_224", 384),
       imagenet_vit("vit_base_patch16_224", 768),      {"backbone", "vit_small", dino},
-      {"backbone", "position_table", position_tables}};
+      {"backbone", "position_table", position_tables},
+      imagenet_vit("deit_small_distilled_patch16_224", 384, {{"distillation_token", true}}),
+      imagenet_vit("vit_small_patch14_dinov2", 384, dinov2),
+      imagenet_vit("vit_small_patch14_reg4_dinov2", 384, with_registers)};
   for (const char* size : {"b0", "b1", "b2", "b3", "b4", "b5"}) {
     runners.push_back({"backbone", std::string("mit_") + size, mit});
   }

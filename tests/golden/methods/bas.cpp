@@ -107,9 +107,10 @@ NamedTensors losses(const Golden& golden) {
   const at::Tensor score_without = bas.seeds(*generator, features * (1 - foreground)).logits_nc;
   const at::Tensor s = whole.logits_nc.gather(1, classes).squeeze(1),
                    s_bg = score_without.gather(1, classes).squeeze(1);
+  const at::Tensor score_of_foreground = bas.seeds(*generator, features * foreground).logits_nc;
   NamedTensors found{{"score", whole.logits_nc},
                      {"M", whole.maps.scores_nphw},
-                     {"score_2", score_without},
+                     {"score_2", score_of_foreground},
                      {"S", s},
                      {"S_bg", s_bg},
                      {"ratio_clamped", s_bg.relu().gt(s.relu()).to(at::kByte)}};

@@ -46,7 +46,9 @@ void save_torchscript(const NamedTensors& tensors, const std::string& path) {
     if (known != modules.end()) return known->second;
     const std::size_t dot = name.rfind('.');
     const std::string parent = dot == std::string::npos ? "" : name.substr(0, dot);
-    torch::jit::Module made("__torch__.Part" + std::to_string(modules.size()), units);
+    std::string type = "__torch__." + name;
+    std::ranges::replace(type, '.', '_');
+    torch::jit::Module made("__torch__." + type, units);
     module_at(parent).register_module(name.substr(dot == std::string::npos ? 0 : dot + 1), made);
     return modules.emplace(name, made).first->second;
   };

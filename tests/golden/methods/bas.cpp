@@ -107,7 +107,13 @@ NamedTensors losses(const Golden& golden) {
   const at::Tensor score_without = bas.seeds(*generator, features * (1 - foreground)).logits_nc;
   const at::Tensor s = whole.logits_nc.gather(1, classes).squeeze(1),
                    s_bg = score_without.gather(1, classes).squeeze(1);
-  const at::Tensor score_of_foreground = bas.seeds(*generator, features * foreground).logits_nc;
+  // What the term `foreground` takes its cross entropy of; the plugin hands out the term alone.
+  ForwardRequest whole_pass;
+  whole_pass.images_nchw = features;
+  whole_pass.keep = {"final"};
+  const at::Tensor class_maps = at::conv2d(generator->backbone()->forward(whole_pass).taps.at("final"),
+                                           generator->state().at("classifier.weight"));
+  const at::Tensor score_of_foreground = (class_maps * foreground).mean({2, 3}).detach();
   NamedTensors found{{"score", whole.logits_nc},
                      {"M", whole.maps.scores_nphw},
                      {"score_2", score_of_foreground},

@@ -282,6 +282,8 @@ std::vector<ParameterSpec> step_keys() {
              "Of a step's arithmetic, where LibTorch's autocast holds it safe; `float16` needs a GPU."),
       number("clip_norm", 0.0, {.minimum = 0}, "Largest norm of the gradient; 0 does not clip."),
       integer("accumulate", 1, {.minimum = 1}, "Batches that make up one step."),
+      flag("checkpoint_activations", false,
+           "Backbones compute activations again in the backward pass instead of keeping them: less memory, more time."),
       number("ema_decay", 0.0, {.minimum = 0, .maximum = 0.999999}, "Of the averaged teacher; 0 keeps none."),
       flag("ema_warmup", false, "The decay rises as 1 - 1 / (steps + 1) until it is `ema_decay`."),
       choice("checkpoint", "last", {"last", "best"}, "Which state is used afterwards; `best` needs `validate`."),

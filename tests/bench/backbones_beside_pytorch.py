@@ -3,8 +3,8 @@
     cmake --build build/release --target backbones_pass all_plugins
     python3 tests/bench/backbones_beside_pytorch.py build/release
 
-Without --python it makes its own environment from PyPI (torch 2.11.0, torchvision, timm, open_clip) in a temporary
-folder; with it, that Python has to have them. A line is a pair of processes, asked in turn; the figures are medians over
+Without --python it makes its own environment from PyPI (torch 2.11.0, torchvision) in a temporary folder; with it, that
+Python has to have them. A line is a pair of processes, asked in turn; the figures are medians over
 the pairs after one pass each that is not counted. `wall` and `cpu` are their time over ours, by the clock and of the
 processors: where other work shares the machine, `cpu` is the steadier one. `peak` is the growth of the process's peak
 memory from the loaded model to the last pass, in MB. Before anything is timed, both sides' outputs are compared.
@@ -20,36 +20,26 @@ import tempfile
 import time
 import venv
 
-PACKAGES = ["torch==2.11.0", "torchvision", "timm", "open_clip_torch"]
+PACKAGES = ["torch==2.11.0", "torchvision"]
 
 # name: (plugin, method, tap, parameters, input size)
 NETWORKS = {
     "resnet50": ("resnet", "resnet50", "final", [], 448),
     "vgg16": ("vgg16", "vgg16", "final", [], 321),
-    "vit_b16": ("vit", "vit_base", "tokens", [], 448),
-    "clip_b16": ("clip", "clip_vit_b16", "final", [], 448),
 }
 
 
-def reference(name, size):
+def reference(name):
     """The network up to the features that the other side's tap holds, and the weights that both load."""
     import torch
+    import torchvision
 
     torch.manual_seed(0)
     if name == "resnet50":
-        import torchvision
         net = torchvision.models.resnet50()
         return torch.nn.Sequential(*list(net.children())[:-2]), net.state_dict()
-    if name == "vgg16":
-        import torchvision
-        net = torchvision.models.vgg16()
-        return net.features, net.state_dict()
-    if name == "vit_b16":
-        import timm
-        net = timm.create_model("vit_base_patch16_224", img_size=size, num_classes=0)
-        net.forward = net.forward_features
-        return net, net.state_dict()
-    raise SystemExit(f"no reference for {name}")
+    net = torchvision.models.vgg16()
+    return net.features, net.state_dict()
 
 
 def memory_mb(field):
@@ -63,7 +53,7 @@ def peer(name, size, batch, mode, threads, weights):
     import torch
 
     torch.set_num_threads(threads)
-    net, state = reference(name, size)
+    net, state = reference(name)
     if weights:
         torch.save(state, weights)
     del state

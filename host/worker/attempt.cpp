@@ -62,6 +62,9 @@ class AttemptObserver : public stages::GroupObserver {
     send_({{"kind", "stage_done"}, {"key", result.key}, {"file", file.string()}});
   }
 
+  /// Nothing is being computed any more. Before the supervisor hears so, since it may look for the note.
+  void close_note() { note_.reset(); }
+
   bool device_lost = false;
 
  private:
@@ -86,10 +89,12 @@ bool run_attempt(const protocol::GroupRequest& request, stages::Session& session
   AttemptObserver observer(request, send, cancelled);
   try {
     stages::run_group(request, session, observer);
+    observer.close_note();
     send({{"kind", "group_done"}});
   } catch (...) {
     const stages::Failure failure = stages::describe_failure(std::current_exception(), request.group);
     write_log(LogLevel::warning, failure.detail);
+    observer.close_note();
     send({{"kind", "failed"}, {"cause", name_of(failure.cause)}, {"message", failure.message}, {"hint", failure.hint}});
   }
   limit_memory(0);

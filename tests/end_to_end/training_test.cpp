@@ -44,6 +44,7 @@ roles = { train = "0..24", measure = "0..6", select = "24..30" }
 [backbone]
 method = "small_cnn"
 width = 8
+norm = "batch"
 [seed_generator]
 method = "fixture.learner"
 uses.label_refiner = { method = "pamr", iterations = 1, dilations = [1] }

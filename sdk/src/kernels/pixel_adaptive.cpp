@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <numbers>
 #include <string>
 
@@ -11,30 +10,13 @@
 #include <c10/core/GradMode.h>
 
 #include "seedbed/error.hpp"
+#include "vector_lanes.hpp"
 
 // The released forms copy every neighbour of every plane in each iteration. Here a plane is stored once, its rows
 // extended to both sides by their edge values, so that a neighbour is a shifted pointer and every inner loop runs over
 // whole vectors without a border case. Rows above and below the image are the first and the last one.
 namespace seedbed::kernels {
 namespace {
-
-constexpr std::int64_t kLanes = 16;
-using Lanes [[gnu::vector_size(kLanes * sizeof(float))]] = float;
-
-// Compiled for several processors, chosen when the library is loaded.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__)
-#define SEEDBED_FOR_EACH_PROCESSOR __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define SEEDBED_FOR_EACH_PROCESSOR
-#endif
-
-[[gnu::always_inline]] inline Lanes load(const float* from) {
-  Lanes lanes;
-  std::memcpy(&lanes, from, sizeof lanes);
-  return lanes;
-}
-
-[[gnu::always_inline]] inline void store(float* to, const Lanes& lanes) { std::memcpy(to, &lanes, sizeof lanes); }
 
 struct Offset {
   std::int64_t dy, dx;

@@ -312,6 +312,7 @@ TEST_F(PlanTest, AValidationIsAPartOfTheFitsKey) {
   const auto key_with = [&](const Json& validate, const std::string& select = "8..10") {
     Json cell = this->cell();
     cell["dataset"]["roles"]["select"] = select;
+    cell["dataset"]["roles"]["unlabelled"] = cell["dataset"]["roles"]["test"];
     if (!validate.is_null()) cell["seed_generator"]["train"]["validate"] = validate;
     const Plan plan = this->plan({cell});
     const auto fit = std::ranges::find_if(plan.stages, [](const auto& s) { return s.spec.type == protocol::StageType::fit; });
@@ -319,10 +320,12 @@ TEST_F(PlanTest, AValidationIsAPartOfTheFitsKey) {
   };
   const Json on_select{{"on", "select"}, {"every", 0}, {"metric", "map_macro"}};
   const Json on_test{{"on", "test"}, {"every", 0}, {"metric", "map_macro"}};
+  const Json on_unlabelled{{"on", "unlabelled"}, {"every", 0}, {"metric", "map_macro"}};
   EXPECT_NE(key_with(nullptr), key_with(on_select));
   EXPECT_NE(key_with(on_select), key_with(on_test));
   EXPECT_NE(key_with(on_select), key_with(on_select, "8..9"));
   EXPECT_EQ(key_with(nullptr), key_with(nullptr, "8..9")) << "a role that is not opened changes nothing";
+  EXPECT_EQ(key_with(on_test), key_with(on_unlabelled)) << "roles of one content are one to a key";
 }
 
 TEST_F(PlanTest, FurtherRolesReachTheFitWithTheirImages) {

@@ -38,7 +38,8 @@ Json role_json(const dataset::Dataset& data, const dataset::Role& role) {
     for (const std::int64_t label : *labels) ++counts[label];
   }
   Json classes = Json::object();
-  for (const auto& [label, count] : counts) classes[data.classes().names.at(static_cast<std::size_t>(label - 1))] = count;
+  for (const auto& [label, count] : counts)
+    classes[data.classes().names.at(static_cast<std::size_t>(label - 1))] = count;
   return {{"name", role.name},
           {"images", role.image_ids.size()},
           {"masks", role.has_masks},
@@ -101,7 +102,8 @@ void check(Session& session, const StudyFlags& flags) {
       continue;
     }
     for (const Json& problem : answer.at("problems")) {
-      std::cout << fmt::format("{}: {}\n", problem.at("where").get<std::string>(), problem.at("what").get<std::string>());
+      std::cout << fmt::format("{}: {}\n", problem.at("where").get<std::string>(),
+                               problem.at("what").get<std::string>());
     }
     std::cout << fmt::format("{} images looked at, {} problems\n", answer.at("images").get<std::int64_t>(),
                              answer.at("problems").size());

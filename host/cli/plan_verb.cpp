@@ -56,12 +56,9 @@ double forecast_seconds(const plan::Plan& plan, const plan::Work& work) {
 }
 
 Json as_json(const study::Study& study, const plan::Plan& plan, const plan::Work& work) {
-  Json json{{"study", study.name},
-            {"cells", Json::array()},
-            {"stages", Json::array()},
-            {"exclusions", plan.study.exclusions},
-            {"reused", work.num_reused},
-            {"forecast_seconds", forecast_seconds(plan, work)}};
+  Json json{{"study", study.name},       {"cells", Json::array()},
+            {"stages", Json::array()},   {"exclusions", plan.study.exclusions},
+            {"reused", work.num_reused}, {"forecast_seconds", forecast_seconds(plan, work)}};
   for (const store::CellRecord& cell : plan.study.cells) {
     Json levels = Json::object();
     for (const auto& [axis, label] : cell.levels) levels[axis] = label;
@@ -114,9 +111,9 @@ void print_plan(const study::Study& study, const plan::Plan& plan, const plan::W
     std::cout << fmt::format("left out: {} ({})\n", levels_text(exclusion.levels), exclusion.reason);
   }
   const auto to_run = static_cast<std::size_t>(std::count(work.needed.begin(), work.needed.end(), true));
-  std::cout << fmt::format("{} stages to run in {} groups, {} reused, {} not needed any more; guessed time on one worker {}\n",
-                           to_run, work.groups.size(), work.num_reused, work.num_spared,
-                           run::clock_text(forecast_seconds(plan, work)));
+  std::cout << fmt::format(
+      "{} stages to run in {} groups, {} reused, {} not needed any more; guessed time on one worker {}\n", to_run,
+      work.groups.size(), work.num_reused, work.num_spared, run::clock_text(forecast_seconds(plan, work)));
 }
 
 }  // namespace

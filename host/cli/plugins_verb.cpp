@@ -16,20 +16,14 @@ using Json = nlohmann::ordered_json;
 Json differences_json(const manifest::PluginFile& file) {
   Json list = Json::array();
   for (const FingerprintDifference& difference : file.differences) {
-    list.push_back({{"field", difference.field},
-                    {"plugin", difference.plugin_value},
-                    {"host", difference.host_value}});
+    list.push_back({{"field", difference.field}, {"plugin", difference.plugin_value}, {"host", difference.host_value}});
   }
   return list;
 }
 
 Json file_json(const manifest::PluginFile& file) {
-  Json json{{"path", file.path.string()},
-            {"found_by", name_of(file.origin)},
-            {"taken", file.taken},
-            {"reason", file.reason},
-            {"differences", differences_json(file)},
-            {"manifest", nullptr}};
+  Json json{{"path", file.path.string()}, {"found_by", name_of(file.origin)},      {"taken", file.taken},
+            {"reason", file.reason},      {"differences", differences_json(file)}, {"manifest", nullptr}};
   if (!file.manifest_json.empty()) json["manifest"] = Json::parse(file.manifest_json, nullptr, false);
   return json;
 }
@@ -62,16 +56,17 @@ void print_parameters(const MethodManifest& method) {
   if (method.parameters.empty()) return;
   std::vector<std::vector<std::string>> rows{{"parameter", "type", "default", "accepts", "meaning"}};
   for (const ParameterSpec& spec : method.parameters) {
-    rows.push_back({spec.name, std::string(name_of(spec.type)), spec.required ? "(needed)" : to_toml(spec.default_value),
-                    accepted_range(spec), spec.summary + (spec.unit.empty() ? "" : " [" + spec.unit + "]")});
+    rows.push_back({spec.name, std::string(name_of(spec.type)),
+                    spec.required ? "(needed)" : to_toml(spec.default_value), accepted_range(spec),
+                    spec.summary + (spec.unit.empty() ? "" : " [" + spec.unit + "]")});
   }
   std::cout << '\n' << text_table(rows);
 }
 
 void print_presets(const MethodManifest& method) {
   for (const Preset& preset : method.presets) {
-    std::cout << fmt::format("\npreset {}{}: {}\n", preset.name, preset.variant.empty() ? "" : " (" + preset.variant + ")",
-                             preset.summary);
+    std::cout << fmt::format("\npreset {}{}: {}\n", preset.name,
+                             preset.variant.empty() ? "" : " (" + preset.variant + ")", preset.summary);
     for (const auto& [name, value] : preset.parameters) std::cout << fmt::format("  {} = {}\n", name, to_toml(value));
     for (const auto& [table, values] : preset.host_tables) std::cout << fmt::format("  {} = {}\n", table, values);
   }
@@ -79,7 +74,8 @@ void print_presets(const MethodManifest& method) {
 
 void print_method(const manifest::FoundMethod& found) {
   const MethodManifest& method = *found.method;
-  std::cout << fmt::format("{} {} (revision {})\n{}\n\n", name_of(method.kind), method.id, method.revision, method.summary);
+  std::cout << fmt::format("{} {} (revision {})\n{}\n\n", name_of(method.kind), method.id, method.revision,
+                           method.summary);
   std::vector<std::vector<std::string>> facts{
       {"library", found.file->path.string()},
       {"version", found.file->manifest->version + ", source " + found.file->manifest->source_revision},
@@ -89,9 +85,9 @@ void print_method(const manifest::FoundMethod& found) {
       {"side inputs", joined(method.supervision.side_inputs)},
       {"traits", joined(method.traits)}};
   for (const UsesSlot& slot : method.uses) {
-    facts.push_back({"uses " + slot.name, fmt::format("a {}, by default {}: {}", name_of(slot.kind),
-                                                      slot.default_method.empty() ? "none" : slot.default_method,
-                                                      slot.summary)});
+    facts.push_back(
+        {"uses " + slot.name, fmt::format("a {}, by default {}: {}", name_of(slot.kind),
+                                          slot.default_method.empty() ? "none" : slot.default_method, slot.summary)});
   }
   std::cout << text_table(facts);
   print_parameters(method);

@@ -11,17 +11,20 @@ namespace seedbed::cli {
 namespace {
 
 #define SEEDBED_TEXT_OF(value) #value
-#define SEEDBED_VERSION_TEXT(major, minor, patch) SEEDBED_TEXT_OF(major) "." SEEDBED_TEXT_OF(minor) "." SEEDBED_TEXT_OF(patch)
+#define SEEDBED_VERSION_TEXT(major, minor, patch) \
+  SEEDBED_TEXT_OF(major) "." SEEDBED_TEXT_OF(minor) "." SEEDBED_TEXT_OF(patch)
 
 constexpr const char* kVersion =
     SEEDBED_VERSION_TEXT(SEEDBED_VERSION_MAJOR, SEEDBED_VERSION_MINOR, SEEDBED_VERSION_PATCH);
 
 void add_common_flags(CLI::App& app, Session& session) {
-  app.add_option("--store", session.store, "SQLite file of the results; artefacts lie beside it")->capture_default_str();
+  app.add_option("--store", session.store, "SQLite file of the results; artefacts lie beside it")
+      ->capture_default_str();
   app.add_option("--plugin-path", session.plugin_path, "Folders or files to look for plugins in, before all others");
   app.add_option("--workers", session.workers, "Worker processes (default: as many as fit the cores)")
       ->check(CLI::Range(1, 1024));
-  app.add_option("--threads", session.threads, "Threads of a worker (default: the study's)")->check(CLI::Range(1, 1024));
+  app.add_option("--threads", session.threads, "Threads of a worker (default: the study's)")
+      ->check(CLI::Range(1, 1024));
   app.add_flag("--builtin-only", session.builtin_only, "Take only the plugins that came with the program");
   app.add_flag("--json", session.json, "Print JSON");
   app.add_flag("--quiet", session.quiet, "Print results and errors only");
@@ -45,8 +48,8 @@ int report_current_exception() {
     print_error(error);
     return kExitUserError;
   } catch (const ContractError& error) {
-    std::cerr << "error: " << error.who() << " broke a promise: " << error.promise() << "\n  expected: "
-              << error.expected() << "\n  found:    " << error.found() << '\n';
+    std::cerr << "error: " << error.who() << " broke a promise: " << error.promise()
+              << "\n  expected: " << error.expected() << "\n  found:    " << error.found() << '\n';
     return kExitFailed;
   } catch (const std::exception& error) {
     std::cerr << "error: " << error.what() << '\n';

@@ -25,7 +25,7 @@ struct Session {
   bool builtin_only = false;
   bool json = false;
   bool quiet = false;
-  int status = kExitDone;    ///< what the verb came to
+  int status = kExitDone;  ///< what the verb came to
 
   manifest::Catalogue catalogue() const;
 };

@@ -115,9 +115,7 @@ std::optional<double> number_from(std::string_view text) {
   return value;
 }
 
-std::string words_text(const Argument& argument) {
-  return quoted_list({argument.words.begin(), argument.words.end()});
-}
+std::string words_text(const Argument& argument) { return quoted_list({argument.words.begin(), argument.words.end()}); }
 
 std::string accepted_text(const Argument& argument) {
   if (!argument.words.empty()) return std::string(argument.name) + " is one of " + words_text(argument) + ".";

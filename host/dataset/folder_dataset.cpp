@@ -33,7 +33,8 @@ struct FolderTable {
   Json roles;
 };
 
-FolderTable read_table(const Json& table, TableReader& reader, FileDatasetParts& parts, std::vector<UserError>& problems) {
+FolderTable read_table(const Json& table, TableReader& reader, FileDatasetParts& parts,
+                       std::vector<UserError>& problems) {
   FolderTable folder;
   folder.root = read_root(reader);
   folder.images = folder.root / reader.text("images", "images");

@@ -42,8 +42,8 @@ Json LossLog::state() const {
   for (const auto& [term, open] : open_) {
     const auto curve = curves_.find(term);
     const LossCurve closed = curve == curves_.end() ? LossCurve{} : curve->second;
-    state[term] = {{"steps", closed.steps},          {"values", closed.values}, {"bucket", open.bucket},
-                   {"last_step", open.last_step},    {"count", open.count},     {"sum", open.sum},
+    state[term] = {{"steps", closed.steps},       {"values", closed.values}, {"bucket", open.bucket},
+                   {"last_step", open.last_step}, {"count", open.count},     {"sum", open.sum},
                    {"last", last_.at(term)}};
   }
   return state;

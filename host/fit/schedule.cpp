@@ -44,11 +44,16 @@ double cosine(const ScheduleSettings& schedule, std::int64_t position, std::int6
 double factor(const ScheduleSettings& schedule, std::int64_t position, std::int64_t total) {
   const bool warming = position < schedule.warmup_steps;
   switch (schedule.kind) {
-    case ScheduleKind::constant: return 1.0;
-    case ScheduleKind::poly: return poly(schedule, position, total);
-    case ScheduleKind::poly_warmup: return warming ? warmup(schedule, position) : poly(schedule, position, total);
-    case ScheduleKind::step: return steps(schedule, position);
-    case ScheduleKind::cosine: return warming ? warmup(schedule, position) : cosine(schedule, position, total);
+    case ScheduleKind::constant:
+      return 1.0;
+    case ScheduleKind::poly:
+      return poly(schedule, position, total);
+    case ScheduleKind::poly_warmup:
+      return warming ? warmup(schedule, position) : poly(schedule, position, total);
+    case ScheduleKind::step:
+      return steps(schedule, position);
+    case ScheduleKind::cosine:
+      return warming ? warmup(schedule, position) : cosine(schedule, position, total);
     case ScheduleKind::poly_warmup_sgd_released:
       return warming ? released_warmup(schedule, position) : poly(schedule, position, total);
   }

@@ -305,7 +305,8 @@ Sample resize_sample(const Sample& sample, Extent extent, ResizeKind kind) {
   for (auto& [name, companion] : result.companions) companion.values = resized_companion(companion, extent);
   if (from == extent) return result;
   result.image_hwc = resized_image(sample.image_hwc, extent, kind);
-  if (sample.target_hw.defined()) result.target_hw = resized_bytes(sample.target_hw, extent, kernels::ResizeFilter::nearest);
+  if (sample.target_hw.defined())
+    result.target_hw = resized_bytes(sample.target_hw, extent, kernels::ResizeFilter::nearest);
   result.valid = {scaled(sample.valid.top, from.height_px, extent.height_px),
                   scaled(sample.valid.left, from.width_px, extent.width_px),
                   scaled(sample.valid.bottom, from.height_px, extent.height_px),

@@ -108,8 +108,7 @@ ViewBatch collate(const std::vector<BatchItem>& items, const Normalisation& norm
   if (first.target_hw.defined())
     batch.target_nhw =
         stack_padded(items, size, 255, [](const Sample& s) -> const at::Tensor& { return s.target_hw; }).to(at::kLong);
-  for (const auto& entry : first.companions)
-    batch.companions[entry.first] = companion_of(items, size, entry.first);
+  for (const auto& entry : first.companions) batch.companions[entry.first] = companion_of(items, size, entry.first);
   batch.valid.boxes_n4 = boxes_of(items);
   batch.to_image_n23 = places_of(items);
   std::vector<at::Tensor> present;

@@ -28,10 +28,12 @@ class DecodedContent {
 
   at::Tensor image(std::string_view image_id);  ///< [H,W,3] uint8 RGB
   /// Throws: UserError also where mask and image differ in size.
-  at::Tensor mask(std::string_view image_id);                         ///< [H,W] uint8: 0..C, 255
+  at::Tensor mask(std::string_view image_id);  ///< [H,W] uint8: 0..C, 255
   /// [H,W] uint8: 0, a number for each object, 255. Throws: UserError also where it differs from the image in size.
   at::Tensor instances(std::string_view image_id);
-  at::Tensor side(std::string_view name, std::string_view image_id);  ///< [H,W] uint8, of the image's size: grey values, or labels where its kind says so
+  at::Tensor side(
+      std::string_view name,
+      std::string_view image_id);  ///< [H,W] uint8, of the image's size: grey values, or labels where its kind says so
   std::vector<std::int64_t> image_labels(std::string_view image_id);  ///< of the label file, or of the mask
 
  private:

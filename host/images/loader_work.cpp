@@ -194,7 +194,8 @@ LoaderWork::Source LoaderWork::read(const std::string& image_id, Built& built) c
   }
   for (const auto& [name, maps] : options_.maps)
     companions[name] = scores_companion(maps(image_id, side), image, content.dataset().classes().num_classes());
-  for (const auto& [name, labels] : options_.labels) companions[name] = {CompanionKind::labels, labels(image_id), {}, 1};
+  for (const auto& [name, labels] : options_.labels)
+    companions[name] = {CompanionKind::labels, labels(image_id), {}, 1};
   if (options_.image_labels) {
     open(Content::image_labels, {});
     present = at::zeros({content.dataset().classes().num_classes()}, at::kBool);

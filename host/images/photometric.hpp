@@ -15,5 +15,4 @@ void solarise(at::Tensor& image_hwc, int threshold);
 /// each rounded to 8 bits, edges repeated. Radius 0 changes nothing.
 void blur_gaussian(at::Tensor& image_hwc, double radius_px);
 
-
 }  // namespace seedbed::images

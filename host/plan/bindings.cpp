@@ -18,14 +18,21 @@ std::vector<T> list_from(const Json& json) {
 
 ParameterValue value_from(const Json& json, ParameterType type) {
   switch (type) {
-    case ParameterType::boolean: return json.get<bool>();
-    case ParameterType::integer: return json.get<std::int64_t>();
-    case ParameterType::number: return json.get<double>();
+    case ParameterType::boolean:
+      return json.get<bool>();
+    case ParameterType::integer:
+      return json.get<std::int64_t>();
+    case ParameterType::number:
+      return json.get<double>();
     case ParameterType::text:
-    case ParameterType::file: return json.get<std::string>();
-    case ParameterType::integers: return list_from<std::int64_t>(json);
-    case ParameterType::numbers: return list_from<double>(json);
-    case ParameterType::texts: return list_from<std::string>(json);
+    case ParameterType::file:
+      return json.get<std::string>();
+    case ParameterType::integers:
+      return list_from<std::int64_t>(json);
+    case ParameterType::numbers:
+      return list_from<double>(json);
+    case ParameterType::texts:
+      return list_from<std::string>(json);
   }
   throw ContractError("plan", "parameter types are declared ones", "a declared type", "another");
 }

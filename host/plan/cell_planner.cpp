@@ -415,7 +415,8 @@ std::size_t CellPlanner::labels(const std::string& node, const std::string& role
 
 // One of the two backgrounds of a rule of two: the strong one leaves sure classes, the weak one sure background.
 Json run_of(const Json& rule, bool strong) {
-  if (rule.at("rule") == "two_powers") return {{"rule", "power"}, {"alpha", rule.at(strong ? "alpha_low" : "alpha_high")}};
+  if (rule.at("rule") == "two_powers")
+    return {{"rule", "power"}, {"alpha", rule.at(strong ? "alpha_low" : "alpha_high")}};
   return {{"rule", "threshold"}, {"value", rule.at(strong ? "high" : "low")}};
 }
 
@@ -439,7 +440,8 @@ std::size_t CellPlanner::add_run(const Json& rule, const Json& refiners, MapSour
 }
 
 // Labels by a rule with its numbers: one stage, or two runs through refiners that are then compared.
-std::size_t CellPlanner::add_labels(const Json& rule, MapSource maps, const std::string& node, const std::string& role) {
+std::size_t CellPlanner::add_labels(const Json& rule, MapSource maps, const std::string& node,
+                                    const std::string& role) {
   if (!rule.contains("refiners")) {
     Draft map = draft(StageType::map, "label", node, covering_role(role));
     map.settings = rule;

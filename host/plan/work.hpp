@@ -20,10 +20,10 @@ struct Group {
 /// What is left to do for a plan, given what the store has.
 struct Work {
   std::vector<Group> groups;
-  std::vector<bool> needed;      ///< per stage: part of some group
-  std::vector<bool> keep;        ///< per stage: its artefact is written (another group, or the study, wants it)
-  std::size_t num_reused = 0;    ///< finished stages that answer for a cell or feed a needed stage
-  std::size_t num_spared = 0;    ///< stages that nothing needs any more
+  std::vector<bool> needed;    ///< per stage: part of some group
+  std::vector<bool> keep;      ///< per stage: its artefact is written (another group, or the study, wants it)
+  std::size_t num_reused = 0;  ///< finished stages that answer for a cell or feed a needed stage
+  std::size_t num_spared = 0;  ///< stages that nothing needs any more
 };
 
 /// Whether a finished stage's artefact files are all there.

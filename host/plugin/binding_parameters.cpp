@@ -12,7 +12,8 @@ ParameterValue value_of(const protocol::MethodBinding& binding, const ParameterS
     return file == binding.files.end() ? std::string() : file->second;
   }
   if (!binding.parameters.contains(spec.name)) {
-    throw ContractError("study", "a resolved method has every parameter", "`" + spec.name + "` of `" + binding.id + "`", "none");
+    throw ContractError("study", "a resolved method has every parameter", "`" + spec.name + "` of `" + binding.id + "`",
+                        "none");
   }
   try {
     return manifest::parameter_value_from_json(spec.type, binding.parameters.at(spec.name).dump());
@@ -31,7 +32,8 @@ ParameterValues binding_parameters(const protocol::MethodBinding& binding, const
     ParameterValue value = value_of(binding, spec);
     if (spec.type != ParameterType::file) {
       if (const auto reason = why_illegal(spec, value)) {
-        throw ContractError("study", "a resolved parameter is in range", "`" + spec.name + "` of `" + binding.id + "`", *reason);
+        throw ContractError("study", "a resolved parameter is in range", "`" + spec.name + "` of `" + binding.id + "`",
+                            *reason);
       }
     }
     values.emplace(spec.name, std::move(value));

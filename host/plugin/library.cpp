@@ -27,7 +27,8 @@ std::string loader_sentence(const std::string& what) {
 boost::dll::shared_library map_library(const std::filesystem::path& file) {
   using boost::dll::load_mode::type;
   // NODELETE, so that the handle may go and the code stays: deleting an object after dlclose ends in SIGSEGV.
-  const type mode = boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local | static_cast<type>(RTLD_NODELETE);
+  const type mode =
+      boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local | static_cast<type>(RTLD_NODELETE);
   try {
     return boost::dll::shared_library(file.string(), mode);
   } catch (const std::exception& error) {
@@ -42,10 +43,12 @@ void refuse_second_torch(const std::filesystem::path& file) {
   std::ifstream maps("/proc/self/maps");
   for (std::string line; std::getline(maps, line);) {
     const std::size_t path = line.find('/');
-    if (path != std::string::npos && line.find("/libtorch_cpu.so", path) != std::string::npos) copies.insert(line.substr(path));
+    if (path != std::string::npos && line.find("/libtorch_cpu.so", path) != std::string::npos)
+      copies.insert(line.substr(path));
   }
   if (copies.size() > 1) {
-    throw UserError(file.string(), "The plugin brought a second LibTorch: `" + *copies.begin() + "` and `" + *copies.rbegin() + "`.",
+    throw UserError(file.string(),
+                    "The plugin brought a second LibTorch: `" + *copies.begin() + "` and `" + *copies.rbegin() + "`.",
                     "link it against the host's LibTorch and ship none");
   }
 }
@@ -60,9 +63,11 @@ const SeedbedPluginDescriptor& open_library(const std::filesystem::path& file) {
                     "SEEDBED_PLUGIN(function) in one of its sources defines it");
   }
   const auto& door = library.get<const SeedbedPluginDescriptor>(kDoor);
-  if (door.size < sizeof(SeedbedPluginDescriptor) || door.epoch != kSeedbedPluginEpoch || door.register_all == nullptr) {
-    throw UserError(file.string(), "The plugin's door is of another epoch: `" + std::to_string(door.epoch) + "`, here `" +
-                                       std::to_string(kSeedbedPluginEpoch) + "`.",
+  if (door.size < sizeof(SeedbedPluginDescriptor) || door.epoch != kSeedbedPluginEpoch ||
+      door.register_all == nullptr) {
+    throw UserError(file.string(),
+                    "The plugin's door is of another epoch: `" + std::to_string(door.epoch) + "`, here `" +
+                        std::to_string(kSeedbedPluginEpoch) + "`.",
                     "build it with this host's SDK");
   }
   return door;

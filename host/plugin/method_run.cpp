@@ -21,7 +21,8 @@ at::Generator make_generator(c10::Device device) {
 NamedTensors read_checkpoint(const std::filesystem::path& artefact_folder, std::string_view key) {
   const std::filesystem::path file = artefact_folder / protocol::stage_folder(key) / "checkpoint.safetensors";
   if (!std::filesystem::exists(file)) {
-    throw UserError(file.string(), "The checkpoint of an earlier stage is not there.", "run the study again: it will be made");
+    throw UserError(file.string(), "The checkpoint of an earlier stage is not there.",
+                    "run the study again: it will be made");
   }
   return weights::read_weights(file);
 }
@@ -62,7 +63,8 @@ std::string MethodRun::file(std::string_view parameter) {
                     "set `" + std::string(parameter) + "` of the method `" + method_ + "`");
   }
   if (!std::filesystem::exists(found->second)) {
-    throw UserError(found->second, "The file does not exist.", "`seedbed doctor` says where files of a study come from");
+    throw UserError(found->second, "The file does not exist.",
+                    "`seedbed doctor` says where files of a study come from");
   }
   return found->second;
 }

@@ -20,11 +20,21 @@ ModelBuilder::ModelBuilder(Registry& registry, StageServices& services, ModelSet
 UsedMethod ModelBuilder::used(const MethodBinding& binding, const std::shared_ptr<Backbone>& shared) {
   UsedMethod method;
   switch (method_kind_from(binding.kind).value_or(MethodKind::training_strategy)) {
-    case MethodKind::backbone: method.backbone = backbone(binding).method; break;
-    case MethodKind::seed_generator: method.seed_generator = seed_generator(binding, shared).method; break;
-    case MethodKind::refiner: method.refiner = refiner(binding, shared).method; break;
-    case MethodKind::loss: method.loss = loss(binding).method; break;
-    case MethodKind::segmentation_head: method.head = head(binding, shared).method; break;
+    case MethodKind::backbone:
+      method.backbone = backbone(binding).method;
+      break;
+    case MethodKind::seed_generator:
+      method.seed_generator = seed_generator(binding, shared).method;
+      break;
+    case MethodKind::refiner:
+      method.refiner = refiner(binding, shared).method;
+      break;
+    case MethodKind::loss:
+      method.loss = loss(binding).method;
+      break;
+    case MethodKind::segmentation_head:
+      method.head = head(binding, shared).method;
+      break;
     case MethodKind::training_strategy:
       throw ContractError("study", "a slot holds a backbone, generator, refiner, loss or head", "one of these",
                           "`" + binding.kind + "`");
@@ -54,8 +64,8 @@ Built<T> ModelBuilder::make(MethodKind kind, const MethodBinding& binding, Model
                     "run the study again");
   }
   const ParameterValues values = binding_parameters(binding, registered.manifest);
-  runs_.push_back(std::make_unique<MethodRun>(services_, binding, settings_.artefact_folder,
-                                              settings_.checkpoint_activations));
+  runs_.push_back(
+      std::make_unique<MethodRun>(services_, binding, settings_.artefact_folder, settings_.checkpoint_activations));
   Built<T> built;
   built.run = runs_.back().get();
   built.manifest = &registered.manifest;

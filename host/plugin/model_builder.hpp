@@ -20,7 +20,7 @@ struct ModelSettings {
   std::int64_t input_height_px = 0;  ///< of a training crop; 0 where inputs vary
   std::int64_t input_width_px = 0;
   std::int64_t random_seed = 0;
-  std::string operation;             ///< names the random streams of initial weights
+  std::string operation;  ///< names the random streams of initial weights
   std::filesystem::path artefact_folder{};
   bool checkpoint_activations = false;
 };
@@ -45,7 +45,8 @@ class ModelBuilder {
   ModelBuilder(Registry& registry, StageServices& services, ModelSettings settings);
 
   Built<Backbone> backbone(const protocol::MethodBinding& binding);
-  Built<SeedGenerator> seed_generator(const protocol::MethodBinding& binding, const std::shared_ptr<Backbone>& backbone);
+  Built<SeedGenerator> seed_generator(const protocol::MethodBinding& binding,
+                                      const std::shared_ptr<Backbone>& backbone);
   Built<Refiner> refiner(const protocol::MethodBinding& binding, const std::shared_ptr<Backbone>& backbone);
   Built<Loss> loss(const protocol::MethodBinding& binding);
   Built<SegmentationHead> head(const protocol::MethodBinding& binding, const std::shared_ptr<Backbone>& backbone);

@@ -18,8 +18,8 @@ void refuse_other_fingerprint(const Fingerprint& plugin, const std::string& name
   if (differences.empty()) return;
   std::string list;
   for (const FingerprintDifference& difference : differences) {
-    list += (list.empty() ? "" : "; ") + difference.field + " is `" + difference.plugin_value + "` in the plugin and `" +
-            difference.host_value + "` in the host";
+    list += (list.empty() ? "" : "; ") + difference.field + " is `" + difference.plugin_value +
+            "` in the plugin and `" + difference.host_value + "` in the host";
   }
   throw UserError(library.string(), "The plugin was built for another host: " + list + ".",
                   "rebuild it with this host's SDK: `cmake --build BUILD --target seedbed_" + name + "`");
@@ -28,7 +28,8 @@ void refuse_other_fingerprint(const Fingerprint& plugin, const std::string& name
 PluginManifest checked_manifest(const fs::path& library) {
   const manifest::PluginSections sections = manifest::read_plugin_sections(library);
   PluginManifest found = manifest::plugin_manifest_from_json(sections.manifest, library.string());
-  refuse_other_fingerprint(manifest::fingerprint_from_json(sections.fingerprint, library.string()), found.name, library);
+  refuse_other_fingerprint(manifest::fingerprint_from_json(sections.fingerprint, library.string()), found.name,
+                           library);
   const std::vector<ManifestProblem> problems = manifest_problems(found);
   if (!problems.empty()) {
     throw UserError(library.string(), "The plugin's manifest is not legal: " + problems.front().sentence,
@@ -61,8 +62,8 @@ void Registry::refuse_duplicates(const PluginManifest& manifest, const fs::path&
     const auto found = methods_.find({method.kind, method.id});
     if (found == methods_.end()) continue;
     throw UserError(library.string(),
-                    "Two libraries bring the " + std::string(name_of(method.kind)) + " `" + method.id + "`: this one and `" +
-                        found->second.library.string() + "`.",
+                    "Two libraries bring the " + std::string(name_of(method.kind)) + " `" + method.id +
+                        "`: this one and `" + found->second.library.string() + "`.",
                     "leave one of them out of the plugin path");
   }
 }

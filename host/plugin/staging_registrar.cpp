@@ -11,13 +11,16 @@ void StagingRegistrar::add(MethodKind kind, std::string_view id, Factory<T> make
   const auto declares = [&](const MethodManifest& method) { return method.kind == kind && method.id == id; };
   if (std::none_of(manifest_.methods.begin(), manifest_.methods.end(), declares)) {
     throw ContractError(manifest_.name, "only methods that the manifest declares are registered",
-                        "a `[[method]]` of kind `" + std::string(name_of(kind)) + "`", "the id `" + std::string(id) + "`");
+                        "a `[[method]]` of kind `" + std::string(name_of(kind)) + "`",
+                        "the id `" + std::string(id) + "`");
   }
   if (!make) {
-    throw ContractError(manifest_.name, "a registered factory can be called", "a function for `" + std::string(id) + "`", "none");
+    throw ContractError(manifest_.name, "a registered factory can be called",
+                        "a function for `" + std::string(id) + "`", "none");
   }
   if (!factories_.emplace(std::pair(kind, std::string(id)), std::move(make)).second) {
-    throw ContractError(manifest_.name, "a method is registered once", "one factory", "a second one for `" + std::string(id) + "`");
+    throw ContractError(manifest_.name, "a method is registered once", "one factory",
+                        "a second one for `" + std::string(id) + "`");
   }
 }
 

@@ -111,7 +111,8 @@ std::vector<std::string> StateGuard::restore() {
   const State now;
   const State& before = *before_;
   Changes changes;
-  changes.compare("gradient mode", before.gradients, now.gradients, [&] { at::GradMode::set_enabled(before.gradients); });
+  changes.compare("gradient mode", before.gradients, now.gradients,
+                  [&] { at::GradMode::set_enabled(before.gradients); });
   changes.compare("autocast", before.autocast, now.autocast,
                   [&] { at::autocast::set_autocast_enabled(at::kCPU, before.autocast); });
   changes.compare("deterministic mode", before.deterministic, now.deterministic, [&] {

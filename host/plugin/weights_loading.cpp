@@ -44,7 +44,8 @@ void mark_what_is_new(Backbone& backbone, const StateReport& report) {
 void append(std::string& text, std::string_view what, const std::vector<std::string>& names) {
   if (names.empty()) return;
   text += (text.empty() ? "" : "; ") + std::string(what) + ": ";
-  for (std::size_t i = 0; i < std::min(names.size(), kListedNames); ++i) text += (i == 0 ? "`" : ", `") + names[i] + "`";
+  for (std::size_t i = 0; i < std::min(names.size(), kListedNames); ++i)
+    text += (i == 0 ? "`" : ", `") + names[i] + "`";
   if (names.size() > kListedNames) text += " and " + std::to_string(names.size() - kListedNames) + " more";
 }
 

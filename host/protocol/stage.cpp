@@ -12,10 +12,8 @@ namespace {
 template <typename Enum, std::size_t N>
 using Names = std::array<std::pair<Enum, std::string_view>, N>;
 
-constexpr Names<StageType, 4> kTypes{{{StageType::fit, "fit"},
-                                      {StageType::map, "map"},
-                                      {StageType::choose, "choose"},
-                                      {StageType::score, "score"}}};
+constexpr Names<StageType, 4> kTypes{
+    {{StageType::fit, "fit"}, {StageType::map, "map"}, {StageType::choose, "choose"}, {StageType::score, "score"}}};
 constexpr Names<StageState, 6> kStates{{{StageState::planned, "planned"},
                                         {StageState::running, "running"},
                                         {StageState::done, "done"},
@@ -85,8 +83,8 @@ std::int64_t host_revision(StageType type, std::string_view operation) {
   for (const Operation& known : kOperations) {
     if (known.type == type && known.name == operation) return known.revision;
   }
-  throw ContractError("protocol", "a stage names an operation of its type", "an operation of " + std::string(name_of(type)),
-                      "`" + std::string(operation) + "`");
+  throw ContractError("protocol", "a stage names an operation of its type",
+                      "an operation of " + std::string(name_of(type)), "`" + std::string(operation) + "`");
 }
 
 }  // namespace seedbed::protocol

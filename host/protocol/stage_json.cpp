@@ -30,9 +30,7 @@ Json nullable(const std::optional<T>& value) {
 
 }  // namespace
 
-void to_json(Json& json, const RoleImages& value) {
-  json = {{"role", value.role}, {"image_ids", value.image_ids}};
-}
+void to_json(Json& json, const RoleImages& value) { json = {{"role", value.role}, {"image_ids", value.image_ids}}; }
 void from_json(const Json& json, RoleImages& value) {
   value.role = member<std::string>(json, "role");
   value.image_ids = member<std::vector<std::string>>(json, "image_ids");
@@ -146,8 +144,12 @@ void from_json(const Json& json, GroupRequest& value) {
 }
 
 void to_json(Json& json, const Metric& value) {
-  json = Json{{"name", value.name},     {"class", value.class_name}, {"value", value.value},
-              {"unit", value.unit},     {"target", value.target},    {"rule", value.rule},
+  json = Json{{"name", value.name},
+              {"class", value.class_name},
+              {"value", value.value},
+              {"unit", value.unit},
+              {"target", value.target},
+              {"rule", value.rule},
               {"rule_value", nullable(value.rule_value)}};
 }
 
@@ -201,20 +203,13 @@ void from_json(const Json& json, ArtefactFile& value) {
 }
 
 void to_json(Json& json, const StageResult& value) {
-  json = Json{{"version", value.version},
-              {"key", value.key},
-              {"state", name_of(value.state)},
-              {"cause", name_of(value.cause)},
-              {"message", value.message},
-              {"hint", value.hint},
-              {"metrics", value.metrics},
-              {"curves", value.curves},
-              {"ledger", value.ledger},
-              {"artefacts", value.artefacts},
-              {"facts", value.facts},
-              {"environment", value.environment},
-              {"seconds", value.seconds},
-              {"peak_memory_bytes", value.peak_memory_bytes},
+  json = Json{{"version", value.version},      {"key", value.key},
+              {"state", name_of(value.state)}, {"cause", name_of(value.cause)},
+              {"message", value.message},      {"hint", value.hint},
+              {"metrics", value.metrics},      {"curves", value.curves},
+              {"ledger", value.ledger},        {"artefacts", value.artefacts},
+              {"facts", value.facts},          {"environment", value.environment},
+              {"seconds", value.seconds},      {"peak_memory_bytes", value.peak_memory_bytes},
               {"attempt", value.attempt}};
 }
 

@@ -17,8 +17,9 @@ bool fits(const KeptLabels& labels, const LabelChoice& choice) {
 // "3f2a91c04d7e: pseudo_labels of train, 24 images (pamr=true, random seed 0, and 1 cells more)"
 std::string line(const KeptLabels& labels) {
   const std::string more = labels.num_cells > 1 ? fmt::format(", and {} cells more", labels.num_cells - 1) : "";
-  return fmt::format("{}: {} of {}, {} images ({}{}random seed {}{})", labels.key.substr(0, 12), labels.node, labels.role,
-                     labels.num_images, labels.levels, labels.levels.empty() ? "" : ", ", labels.random_seed, more);
+  return fmt::format("{}: {} of {}, {} images ({}{}random seed {}{})", labels.key.substr(0, 12), labels.node,
+                     labels.role, labels.num_images, labels.levels, labels.levels.empty() ? "" : ", ",
+                     labels.random_seed, more);
 }
 
 }  // namespace
@@ -30,12 +31,13 @@ std::vector<KeptLabels> kept_labels(const store::Store& store, const LabelChoice
       "FROM (SELECT cs.stage_id, min(cs.cell_id) AS cell_id, count(DISTINCT cs.cell_id) AS num_cells "
       "      FROM cell_stages cs JOIN cells c ON c.id = cs.cell_id WHERE c.study_id = {} GROUP BY cs.stage_id) n "
       "JOIN stages s ON s.id = n.stage_id JOIN cells c ON c.id = n.cell_id "
-      "WHERE EXISTS (SELECT 1 FROM artefacts a WHERE a.attempt_id = s.result_attempt_id AND a.name = 'labels' AND NOT a.gone) "
+      "WHERE EXISTS (SELECT 1 FROM artefacts a WHERE a.attempt_id = s.result_attempt_id AND a.name = 'labels' AND NOT "
+      "a.gone) "
       "ORDER BY s.id",
       study.id));
   std::vector<KeptLabels> kept;
   for (const auto& row : found.rows) {
-    KeptLabels labels{text(row[0]), text(row[1]),    text(row[2]),    text(row[3]),
+    KeptLabels labels{text(row[0]),    text(row[1]),    text(row[2]),   text(row[3]),
                       integer(row[4]), integer(row[5]), integer(row[6])};
     if (fits(labels, choice)) kept.push_back(std::move(labels));
   }
@@ -45,8 +47,9 @@ std::vector<KeptLabels> kept_labels(const store::Store& store, const LabelChoice
 KeptLabels only_kept_labels(const store::Store& store, const LabelChoice& choice) {
   const std::vector<KeptLabels> kept = kept_labels(store, choice);
   if (kept.empty()) {
-    throw UserError(store.file().string(), "No labels of this choice are kept.",
-                    "`pseudo_label.keep = \"file\"` keeps them; those that a segmenter is fitted to are kept by themselves");
+    throw UserError(
+        store.file().string(), "No labels of this choice are kept.",
+        "`pseudo_label.keep = \"file\"` keeps them; those that a segmenter is fitted to are kept by themselves");
   }
   if (kept.size() == 1) return kept.front();
   std::string lines;

@@ -11,9 +11,9 @@ namespace seedbed::report {
 /// A stage of a study whose labels lie on the disk.
 struct KeptLabels {
   std::string key;
-  std::string node;  ///< "pseudo_labels", a refiner's name ...
-  std::string role;  ///< whose images it holds
-  std::string levels;  ///< of one cell that rests on it
+  std::string node;              ///< "pseudo_labels", a refiner's name ...
+  std::string role;              ///< whose images it holds
+  std::string levels;            ///< of one cell that rests on it
   std::int64_t random_seed = 0;  ///< of that cell
   std::int64_t num_cells = 0;
   std::int64_t num_images = 0;

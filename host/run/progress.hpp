@@ -11,10 +11,10 @@ namespace seedbed::run {
 
 /// What a run looks like from outside at one moment.
 struct RunState {
-  std::size_t stages_done = 0;    ///< in this run
+  std::size_t stages_done = 0;  ///< in this run
   std::size_t stages_total = 0;
   std::size_t stages_failed = 0;
-  double seconds_left = 0;        ///< estimate; negative while unknown
+  double seconds_left = 0;          ///< estimate; negative while unknown
   std::map<int, std::string> busy;  ///< worker -> "fit seed_generator on train 37 %"
 };
 

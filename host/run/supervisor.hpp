@@ -16,9 +16,9 @@ namespace seedbed::run {
 struct RunOptions {
   std::filesystem::path worker_program;
   std::int64_t workers = 1;
-  bool keep_going = true;   ///< false: the first failure stops the run
+  bool keep_going = true;  ///< false: the first failure stops the run
   bool quiet = false;
-  bool terminal = false;    ///< progress is redrawn in place
+  bool terminal = false;  ///< progress is redrawn in place
 };
 
 /// A stage that did not end well in this run.

@@ -21,7 +21,8 @@ class AgreeMember : public Member {
     const at::Tensor sure = strong.labels->labels_nhw.to(at::kCPU);
     const at::Tensor loose = labels_input(inputs, "weak").labels->labels_nhw.to(at::kCPU);
     if (sure.sizes() != loose.sizes()) {
-      throw ContractError("map stage", "labels of one image have one size", sure.toString(), loose.toString() + " of `" + image_id + "`");
+      throw ContractError("map stage", "labels of one image have one size", sure.toString(),
+                          loose.toString() + " of `" + image_id + "`");
     }
     const at::Tensor is_class = sure.ne(kBackgroundLabel).logical_and(sure.lt(kUndecidedLabel));
     const at::Tensor is_background = loose.eq(kBackgroundLabel);

@@ -38,7 +38,8 @@ ExportedLabels export_labels(const std::filesystem::path& artefact_folder, std::
   ExportedLabels exported;
   for (const std::string& id : reader.image_ids()) {
     const ImageProduct product = reader.read(id);
-    if (!product.labels) throw UserError(std::string(key), "The stage made maps, not labels.", "a stage that makes labels");
+    if (!product.labels)
+      throw UserError(std::string(key), "The stage made maps, not labels.", "a stage that makes labels");
     images::write_label_png(folder / (id + ".png"), product.labels->labels_nhw[0]);
     ++exported.images;
     if (confidence == ConfidenceFile::none) continue;

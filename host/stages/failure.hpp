@@ -13,7 +13,7 @@ struct Failure {
   protocol::Cause cause = protocol::Cause::internal;
   std::string message;  ///< one line, no backtrace
   std::string hint;
-  std::string detail;   ///< everything there is to know, for the log
+  std::string detail;  ///< everything there is to know, for the log
 };
 
 /// The one seam where exceptions of LibTorch, OpenCV, the allocator and plugins become causes.

@@ -42,7 +42,8 @@ void add_labels(const StageContext& context, const std::string& input, const std
 
 // One plane without a class: confidences are resized as maps are.
 void add_confidence(const StageContext& context, images::LoaderOptions& options) {
-  options.maps["confidence"] = [reader = reader_of(context, "labels")](const std::string& id, const images::SideReader&) {
+  options.maps["confidence"] = [reader = reader_of(context, "labels")](const std::string& id,
+                                                                       const images::SideReader&) {
     const ImageProduct product = reader->read(id);
     const LabelMaps& labels = *labels_input({{"labels", &product}}, "labels").labels;
     if (!labels.confidence_nhw.defined()) {
@@ -76,11 +77,13 @@ std::vector<Json> backgrounds_of(const Json& settings, const std::vector<std::st
 
 std::set<std::string> companion_side(const StageContext& context, const std::vector<std::string>& needs) {
   std::set<std::string> side;
-  for (const Json& rule : backgrounds_of(context.spec.settings, needs)) side.merge(side_of(rule_from(rule, context.chosen_value())));
+  for (const Json& rule : backgrounds_of(context.spec.settings, needs))
+    side.merge(side_of(rule_from(rule, context.chosen_value())));
   return side;
 }
 
-void add_companions(const StageContext& context, const std::vector<std::string>& needs, images::LoaderOptions& options) {
+void add_companions(const StageContext& context, const std::vector<std::string>& needs,
+                    images::LoaderOptions& options) {
   const Json& settings = context.spec.settings;
   for (const std::string& need : needs) {
     const std::string word = need.substr(0, need.find(':'));

@@ -19,9 +19,9 @@ struct ImageProduct {
   std::int64_t width_px = 0;
   std::optional<ScoreMaps> maps;
   std::optional<LabelMaps> labels;
-  at::Tensor logits_c;         ///< [C] image-level scores; undefined where the method has none
+  at::Tensor logits_c;                             ///< [C] image-level scores; undefined where the method has none
   std::optional<std::vector<Instance>> instances;  ///< beside maps, of methods that find objects
-  NamedTensors side;           ///< side artefacts, leading dimension 1; never written
+  NamedTensors side;                               ///< side artefacts, leading dimension 1; never written
 };
 
 }  // namespace seedbed::stages

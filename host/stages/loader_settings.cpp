@@ -65,17 +65,24 @@ CropSize crop_size_from(const Json& train) {
     switch (step.kind) {
       case Kind::crop:
       case Kind::center_crop:
-      case Kind::random_resized_crop: square(pixels(step.values.at(0))); break;
-      case Kind::resize: crop = {pixels(step.values.at(0)), pixels(step.values.at(1))}; break;
+      case Kind::random_resized_crop:
+        square(pixels(step.values.at(0)));
+        break;
+      case Kind::resize:
+        crop = {pixels(step.values.at(0)), pixels(step.values.at(1))};
+        break;
       case Kind::random_scale:
       case Kind::scale_of:
       case Kind::resize_short:
-      case Kind::resize_long: crop = {}; break;
+      case Kind::resize_long:
+        crop = {};
+        break;
       case Kind::flip:
       case Kind::color_jitter:
       case Kind::greyscale:
       case Kind::blur:
-      case Kind::solarise: break;
+      case Kind::solarise:
+        break;
     }
   }
   return crop;

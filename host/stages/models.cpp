@@ -68,8 +68,7 @@ SegmenterModel build_segmenter(const StageContext& context, CropSize crop) {
   model.backbone = model.builder.backbone(context.method("backbone"));
   model.head = model.builder.head(context.method("head"), model.backbone.method);
   const std::vector<WeightedLoss> losses = build_losses(context, model.builder, model.losses);
-  model.strategy =
-      model.builder.strategy(context.method("strategy"), model.backbone.method, model.head.method, losses);
+  model.strategy = model.builder.strategy(context.method("strategy"), model.backbone.method, model.head.method, losses);
   return model;
 }
 
@@ -79,8 +78,9 @@ void load_checkpoint(const StageContext& context, Module& module, const std::str
   const NamedTensors tensors = fit::module_part(plugin::read_checkpoint(context.artefact_folder, key));
   const StateReport report = module.load_state(tensors);
   if (report.complete()) return;
-  throw UserError(key, "The checkpoint does not fit the method `" + method + "`: missing " + some_of(report.missing) +
-                           ", left over " + some_of(report.extra) + ", misshapen " + some_of(report.misshapen) + ".",
+  throw UserError(key,
+                  "The checkpoint does not fit the method `" + method + "`: missing " + some_of(report.missing) +
+                      ", left over " + some_of(report.extra) + ", misshapen " + some_of(report.misshapen) + ".",
                   "a method whose tensors change must raise its revision");
 }
 

@@ -151,7 +151,8 @@ ProductReader::ProductReader(const fs::path& artefact_folder, std::string_view k
     if (is_shard(entry.path())) shards.push_back(entry.path());
   }
   if (shards.empty()) {
-    throw UserError(folder_.string(), "The maps of an earlier stage are not there.", "run the study again: they will be made");
+    throw UserError(folder_.string(), "The maps of an earlier stage are not there.",
+                    "run the study again: they will be made");
   }
   std::sort(shards.begin(), shards.end());
   for (const fs::path& shard : shards) open_shard(shard);
@@ -162,7 +163,8 @@ void ProductReader::open_shard(const fs::path& shard) {
   const auto metadata = file->metadata().find(kMetadata);
   const Json header = metadata == file->metadata().end() ? Json() : Json::parse(metadata->second, nullptr, false);
   if (!header.is_object() || header.value("format", 0) != kFormat) {
-    throw UserError(shard.string(), "The file holds no maps of this format.", "remove its folder; the stage will run again");
+    throw UserError(shard.string(), "The file holds no maps of this format.",
+                    "remove its folder; the stage will run again");
   }
   for (const auto& [image, description] : header.at("images").items()) {
     images_[image] = {file, description, header.at("kind"), header.value("value", "")};
@@ -179,8 +181,8 @@ std::vector<std::string> ProductReader::image_ids() const {
 ImageProduct ProductReader::read(std::string_view image_id) const {
   const auto found = images_.find(image_id);
   if (found == images_.end()) {
-    throw ContractError("plan", "a stage's images are a part of its inputs'", "`" + std::string(image_id) + "` in `" + folder_.string() + "`",
-                        "no such image");
+    throw ContractError("plan", "a stage's images are a part of its inputs'",
+                        "`" + std::string(image_id) + "` in `" + folder_.string() + "`", "no such image");
   }
   const Place& place = found->second;
   const std::string name(image_id);

@@ -85,10 +85,9 @@ ImageProduct RefineMember::process(const std::string& image_id, const InputProdu
   }
   const fit::RandomScope random(model_.refiner.run->generator(),
                                 fit::derive_seed(context_.random_seed(), context_.operation() + "/" + image_id));
-  const InputGuard guard({{"images_nhwc", request.images_nhwc},
-                          {"maps", request.maps.scores_nphw},
-                          {"labels", request.labels.labels_nhw}},
-                         first_call_);
+  const InputGuard guard(
+      {{"images_nhwc", request.images_nhwc}, {"maps", request.maps.scores_nphw}, {"labels", request.labels.labels_nhw}},
+      first_call_);
   RefineResult result = model_.refiner->refine(request);
   guard.verify(who());
   check_refine_result(result, request, *model_.refiner.manifest);

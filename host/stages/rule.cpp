@@ -12,12 +12,10 @@
 namespace seedbed::stages {
 namespace {
 
-const std::map<std::string, RuleKind> kRules{{"argmax", RuleKind::argmax},
-                                             {"threshold", RuleKind::threshold},
-                                             {"power", RuleKind::power},
-                                             {"two_thresholds", RuleKind::two_thresholds},
-                                             {"two_powers", RuleKind::two_powers},
-                                             {"saliency", RuleKind::saliency}};
+const std::map<std::string, RuleKind> kRules{
+    {"argmax", RuleKind::argmax},         {"threshold", RuleKind::threshold},
+    {"power", RuleKind::power},           {"two_thresholds", RuleKind::two_thresholds},
+    {"two_powers", RuleKind::two_powers}, {"saliency", RuleKind::saliency}};
 
 double required(const Json& table, const char* key) {
   if (!table.contains(key)) {
@@ -47,16 +45,18 @@ DoubtRule doubt_rule_from(const Json& table) {
 
 void require_background(const ScoreMaps& maps, bool present) {
   if (maps.has_background() == present) return;
-  throw UserError("", present ? "The rule `argmax` needs maps with a background plane." : "The rule needs maps without a background plane.",
+  throw UserError("",
+                  present ? "The rule `argmax` needs maps with a background plane."
+                          : "The rule needs maps without a background plane.",
                   present ? "`threshold`, `power` or `saliency`, or a refiner that adds the plane" : "`argmax`");
 }
 
 /// Planes of one image and what a rule compares them with.
 struct Compared {
-  at::Tensor planes_phw;             ///< of classes
+  at::Tensor planes_phw;  ///< of classes
   std::vector<std::int64_t> classes;
-  at::Tensor background_hw;          ///< its score; undefined where the rule compares with constants
-  at::Tensor salient_hw;             ///< bool; undefined without saliency
+  at::Tensor background_hw;  ///< its score; undefined where the rule compares with constants
+  at::Tensor salient_hw;     ///< bool; undefined without saliency
 };
 
 // S, and which pixels it calls salient.
@@ -71,17 +71,21 @@ std::pair<at::Tensor, at::Tensor> saliency_of(const SaliencyRule& rule, const at
 at::Tensor background_score(const Rule& rule, const at::Tensor& planes_phw, const at::Tensor& saliency_hw) {
   const at::Tensor none = at::zeros({planes_phw.size(1), planes_phw.size(2)}, planes_phw.options());
   switch (rule.kind) {
-    case RuleKind::threshold: return none.fill_(rule.value);
+    case RuleKind::threshold:
+      return none.fill_(rule.value);
     case RuleKind::power: {
       const at::Tensor highest = planes_phw.size(0) == 0 ? none : planes_phw.amax(0);
       return (1.0 - highest).clamp_min(0).pow(rule.value);
     }
-    case RuleKind::saliency: return 1.0 - saliency_of(rule.saliency, saliency_hw).first;
+    case RuleKind::saliency:
+      return 1.0 - saliency_of(rule.saliency, saliency_hw).first;
     case RuleKind::argmax:
     case RuleKind::two_thresholds:
-    case RuleKind::two_powers: break;
+    case RuleKind::two_powers:
+      break;
   }
-  throw ContractError("study", "a background plane is made by `threshold`, `power` or `saliency`", "one of these", "another rule");
+  throw ContractError("study", "a background plane is made by `threshold`, `power` or `saliency`", "one of these",
+                      "another rule");
 }
 
 Compared compared(const Rule& rule, const ScoreMaps& maps, at::Tensor planes, const at::Tensor& saliency_hw) {
@@ -101,7 +105,8 @@ Compared compared(const Rule& rule, const ScoreMaps& maps, at::Tensor planes, co
 }
 
 at::Tensor labels_above(double value, metrics::SweptBackground background, const Compared& images) {
-  if (images.planes_phw.size(0) == 0) return at::zeros({images.planes_phw.size(1), images.planes_phw.size(2)}, at::kByte);
+  if (images.planes_phw.size(0) == 0)
+    return at::zeros({images.planes_phw.size(1), images.planes_phw.size(2)}, at::kByte);
   return metrics::label_above(images.planes_phw, images.classes, metrics::deciding_threshold(background, value));
 }
 
@@ -124,13 +129,17 @@ at::Tensor labels_of_two(const Rule& rule, double strong, double weak, metrics::
 
 at::Tensor decided(const Rule& rule, const Compared& images) {
   switch (rule.kind) {
-    case RuleKind::threshold: return labels_above(rule.value, metrics::SweptBackground::constant, images);
-    case RuleKind::power: return labels_above(rule.value, metrics::SweptBackground::power, images);
+    case RuleKind::threshold:
+      return labels_above(rule.value, metrics::SweptBackground::constant, images);
+    case RuleKind::power:
+      return labels_above(rule.value, metrics::SweptBackground::power, images);
     case RuleKind::two_thresholds:
       return labels_of_two(rule, rule.high, rule.low, metrics::SweptBackground::constant, images);
-    case RuleKind::two_powers: return labels_of_two(rule, rule.low, rule.high, metrics::SweptBackground::power, images);
+    case RuleKind::two_powers:
+      return labels_of_two(rule, rule.low, rule.high, metrics::SweptBackground::power, images);
     case RuleKind::argmax:
-    case RuleKind::saliency: return labels_beside_background(images);
+    case RuleKind::saliency:
+      return labels_beside_background(images);
   }
   throw ContractError("stages", "rules are declared ones", "a declared rule", "another");
 }
@@ -165,7 +174,9 @@ Rule rule_from(const Json& table, std::optional<double> chosen) {
   const std::string name = table.at("rule").get<std::string>();
   const auto found = kRules.find(name);
   if (found == kRules.end()) {
-    throw ContractError("study", "a resolved rule is a known one", "`argmax`, `threshold`, `power`, `two_thresholds`, `two_powers` or `saliency`", "`" + name + "`");
+    throw ContractError("study", "a resolved rule is a known one",
+                        "`argmax`, `threshold`, `power`, `two_thresholds`, `two_powers` or `saliency`",
+                        "`" + name + "`");
   }
   Rule rule;
   rule.kind = found->second;
@@ -186,7 +197,8 @@ Rule rule_from(const Json& table, std::optional<double> chosen) {
   } else if (chosen) {
     rule.value = *chosen;
   } else {
-    throw ContractError("plan", "a rule whose value is chosen has an input `chosen`", "the key of a choose stage", "none");
+    throw ContractError("plan", "a rule whose value is chosen has an input `chosen`", "the key of a choose stage",
+                        "none");
   }
   return rule;
 }
@@ -221,7 +233,8 @@ LabelMaps labels_by(const Rule& rule, const ScoreMaps& maps, std::int64_t height
   require_background(maps, rule.kind == RuleKind::argmax);
   at::Tensor planes = planes_at_image(maps, height_px, width_px).to(at::kCPU);
   if (planes.size(0) != static_cast<std::int64_t>(maps.planes.size())) {
-    throw UserError("", "Class-agnostic maps name no classes, so no rule makes labels of them.", "a refiner that assigns classes");
+    throw UserError("", "Class-agnostic maps name no classes, so no rule makes labels of them.",
+                    "a refiner that assigns classes");
   }
   const Compared images = compared(rule, maps, std::move(planes), saliency_hw);
   at::Tensor labels = decided(rule, images);

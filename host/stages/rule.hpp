@@ -29,7 +29,7 @@ struct SaliencyRule {
 
 /// What may leave a pixel in doubt whatever the rule, and what then stands there.
 struct DoubtRule {
-  double conflict = 0.9;            ///< planes above it (the background's score is one of them) contradict each other ...
+  double conflict = 0.9;  ///< planes above it (the background's score is one of them) contradict each other ...
   std::int64_t conflict_count = 0;  ///< ... where there are at least so many; 0 = never
   double ignore_below = 0;          ///< the winning score must reach it
   std::int64_t label = kIgnoreLabel;

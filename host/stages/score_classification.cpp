@@ -20,7 +20,8 @@ class ScoreClassificationMember : public Member {
   ImageProduct process(const std::string& image_id, const InputProducts& inputs) override {
     const ImageProduct& maps = maps_input(inputs, "maps");
     if (!maps.logits_c.defined()) {
-      throw UserError("score.targets", "The seed generator gives no image-level scores.", "leave out the target `image_labels`");
+      throw UserError("score.targets", "The seed generator gives no image-level scores.",
+                      "leave out the target `image_labels`");
     }
     scores_.push_back(maps.logits_c.to(at::kCPU));
     labels_.push_back(images_->present_c(image_id).to(at::kByte));

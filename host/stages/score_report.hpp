@@ -15,7 +15,7 @@ namespace seedbed::stages {
 /// What made the labels that are scored; enters every metric.
 struct ScoredUnder {
   std::string target;
-  std::string rule;                  ///< "" | "fixed" | "chosen" | "oracle"
+  std::string rule;  ///< "" | "fixed" | "chosen" | "oracle"
   std::optional<double> rule_value;
 };
 

@@ -47,8 +47,8 @@ class ScoreSweepMember : public Member {
     const std::vector<std::string> names = label_names(context_.classes());
     add_iou_metrics(sweep_.counts(best), {target_, "oracle", sweep_.values()[best]}, names, result.metrics);
     if (own_) add_iou_metrics(own_->counts(0), {target_, own_rule_.origin, own_rule_.value}, names, result.metrics);
-    result.curves.push_back({std::string(metrics::miou_name(metrics::MeanOver::unions)), swept_name(rule_name_), target_,
-                             sweep_.values(), curve});
+    result.curves.push_back({std::string(metrics::miou_name(metrics::MeanOver::unions)), swept_name(rule_name_),
+                             target_, sweep_.values(), curve});
     write_files(own_ ? 0 : best, result);
     result.ledger = images_->ledger();
   }

@@ -57,7 +57,7 @@ SeedMaker::SeedMaker(const StageContext& context, GeneratorModel& model, const n
 }
 
 SeedResult SeedMaker::generate(const at::Tensor& image_hwc, const std::string& image_id, std::size_t scale,
-                                 const at::Tensor& present_c, NetworkInput& input) {
+                               const at::Tensor& present_c, NetworkInput& input) {
   input = network_input(image_hwc, image_id, pyramid_.scales[scale], pyramid_, normalisation_, size_multiple_px_);
   const auto n = static_cast<std::int64_t>(input.views.size());
   SeedRequest request;

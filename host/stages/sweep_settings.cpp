@@ -15,7 +15,8 @@ metrics::Sweep make_sweep(const StageContext& context, const std::string& rule, 
 
 metrics::ImageSweep count_image(const metrics::Sweep& sweep, const ImageProduct& maps, const at::Tensor& mask_hw) {
   if (maps.maps->has_background()) {
-    throw UserError("", "Thresholds are swept over maps without a background plane.", "score the labels of `argmax` instead");
+    throw UserError("", "Thresholds are swept over maps without a background plane.",
+                    "score the labels of `argmax` instead");
   }
   const at::Tensor planes = planes_at_image(*maps.maps, mask_hw.size(0), mask_hw.size(1));
   return sweep.count(planes, maps.maps->planes, mask_hw);

@@ -96,28 +96,30 @@ HostTable generator_table() {
 }
 
 HostTable refiner_table() {
-  return {"refiner",
-          "[[refiner]]: METHOD, in the order of the chain",
-          "What improves maps or labels.",
-          {text("name", "", "Name in axes, targets and tables; without it, the method's id."),
-           flag("enabled", true, "`false` leaves it out; the background it names still serves whoever needs one."),
-           texts("inputs", {"main"}, "What it reads: `main` is the chain before it."), keep()},
-          {{"background", "RULE `threshold`, `power` or `saliency`", "Adds the background plane that the method needs."},
-           {"backbone", "METHOD", "Network of a trained refiner; without it, the study's."},
-           {"train", "TRAIN", "How it is fitted, for refiners that are."},
-           {"labels", "RULE", "Turns maps into the labels that it is fitted to."},
-           {"companions", "NAME = COMPANION", "Further maps and labels beside its training images."}}};
+  return {
+      "refiner",
+      "[[refiner]]: METHOD, in the order of the chain",
+      "What improves maps or labels.",
+      {text("name", "", "Name in axes, targets and tables; without it, the method's id."),
+       flag("enabled", true, "`false` leaves it out; the background it names still serves whoever needs one."),
+       texts("inputs", {"main"}, "What it reads: `main` is the chain before it."), keep()},
+      {{"background", "RULE `threshold`, `power` or `saliency`", "Adds the background plane that the method needs."},
+       {"backbone", "METHOD", "Network of a trained refiner; without it, the study's."},
+       {"train", "TRAIN", "How it is fitted, for refiners that are."},
+       {"labels", "RULE", "Turns maps into the labels that it is fitted to."},
+       {"companions", "NAME = COMPANION", "Further maps and labels beside its training images."}}};
 }
 
 HostTable companion_table() {
-  return {"companion",
-          "refiner.companions.NAME: COMPANION",
-          "Maps or labels that come with the training images of a refiner, under a name that the method knows. They are "
-          "made of the maps that reach it.",
-          {},
-          {{"refiners", "a list of METHOD", "A chain that the maps pass first; each may hold its `background`."},
-           {"background", "RULE `threshold`, `power` or `saliency`", "Then adds a background plane."},
-           {"labels", "RULE", "Then makes labels of them."}}};
+  return {
+      "companion",
+      "refiner.companions.NAME: COMPANION",
+      "Maps or labels that come with the training images of a refiner, under a name that the method knows. They are "
+      "made of the maps that reach it.",
+      {},
+      {{"refiners", "a list of METHOD", "A chain that the maps pass first; each may hold its `background`."},
+       {"background", "RULE `threshold`, `power` or `saliency`", "Then adds a background plane."},
+       {"labels", "RULE", "Then makes labels of them."}}};
 }
 
 HostTable pseudo_label_table() {
@@ -204,16 +206,17 @@ HostTable saliency_table() {
 }
 
 HostTable doubt_table() {
-  return {"doubt",
-          "in a RULE that makes labels",
-          "Which pixels are in doubt, whatever the rule, and what else labels hold.",
-          {number("conflict", 0.9, {.minimum = 0, .maximum = 1}, "Scores above it claim a pixel, the background's too."),
-           integer("conflict_count", 0, {.minimum = 0, .maximum = 256},
-                   "So many claims are a conflict, and the pixel is in doubt; 0 = never (DRS: 3, in its text 2)."),
-           number("ignore_below", 0.0, {.minimum = 0, .maximum = 1},
-                  "Pixels whose winning score is lower are in doubt (CLIP-ES: 0.95)."),
-           choice("doubtful", "ignore", {"ignore", "undecided"}, "Label of pixels in doubt: 255, or 254 for later ones."),
-           flag("confidence", false, "Labels come with the winning score, 0 to 1, and 0 where they are in doubt.")}};
+  return {
+      "doubt",
+      "in a RULE that makes labels",
+      "Which pixels are in doubt, whatever the rule, and what else labels hold.",
+      {number("conflict", 0.9, {.minimum = 0, .maximum = 1}, "Scores above it claim a pixel, the background's too."),
+       integer("conflict_count", 0, {.minimum = 0, .maximum = 256},
+               "So many claims are a conflict, and the pixel is in doubt; 0 = never (DRS: 3, in its text 2)."),
+       number("ignore_below", 0.0, {.minimum = 0, .maximum = 1},
+              "Pixels whose winning score is lower are in doubt (CLIP-ES: 0.95)."),
+       choice("doubtful", "ignore", {"ignore", "undecided"}, "Label of pixels in doubt: 255, or 254 for later ones."),
+       flag("confidence", false, "Labels come with the winning score, 0 to 1, and 0 where they are in doubt.")}};
 }
 
 HostTable choose_table() {
@@ -256,7 +259,8 @@ std::vector<ParameterSpec> schedule_keys() {
       milestones,
       number("gamma", 0.1, {.minimum = 0, .maximum = 1}, "`step`: the factor."),
       integer("update_every", 1, {.minimum = 1}, "The rate changes only at multiples of this."),
-      number("schedule_stretch", 1.0, {.minimum = 1}, "`poly`, `cosine`: the decay counts on this many times the steps.")};
+      number("schedule_stretch", 1.0, {.minimum = 1},
+             "`poly`, `cosine`: the decay counts on this many times the steps.")};
 }
 
 std::vector<ParameterSpec> loader_keys() {
@@ -437,11 +441,12 @@ HostTable report_table() {
 
 const std::vector<HostTable>& host_tables() {
   static const std::vector<HostTable> all{
-      file_table(),   study_table(),     dataset_table(),  method_table(),    backbone_table(),     generator_table(),
-      train_table(),  view_table(),      validate_table(), stream_table(),    optimiser_table(),    group_table(),
-      term_table(),   localise_table(),  refiner_table(),  companion_table(), pseudo_label_table(), rule_table(), saliency_table(), doubt_table(),
-      choose_table(), segmenter_table(), loss_table(),     score_table(),     prediction_table(),   execution_table(),
-      grid_table(),   axis_table(),      exclude_table(),  report_table()};
+      file_table(),      study_table(),        dataset_table(), method_table(),   backbone_table(),
+      generator_table(), train_table(),        view_table(),    validate_table(), stream_table(),
+      optimiser_table(), group_table(),        term_table(),    localise_table(), refiner_table(),
+      companion_table(), pseudo_label_table(), rule_table(),    saliency_table(), doubt_table(),
+      choose_table(),    segmenter_table(),    loss_table(),    score_table(),    prediction_table(),
+      execution_table(), grid_table(),         axis_table(),    exclude_table(),  report_table()};
   return all;
 }
 

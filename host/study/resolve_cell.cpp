@@ -86,7 +86,8 @@ void CellReading::read_generator() {
   Json json = generator_->json;
   const Node* train = reader.table("train");
   if (generator_->is_fitted()) {
-    json["train"] = read_train(Fitted::seed_generator, {&*generator_}, train, "seed_generator.train", roles_, context_.findings);
+    json["train"] =
+        read_train(Fitted::seed_generator, {&*generator_}, train, "seed_generator.train", roles_, context_.findings);
     roles_.require("train", generator_->place);
   } else {
     refuse_needless_train(*generator_, train, context_.findings);

@@ -29,7 +29,8 @@ Json read_companion(const Node& given, const NamedNeed& need, std::optional<MapC
   Json json = Json::object();
   json["refiners"] = Json::array();
   if (const Array* refiners = reader.tables("refiners")) {
-    json["refiners"] = read_chain(*refiners, maps, reader.path_of("refiners"), "companions of training images", context);
+    json["refiners"] =
+        read_chain(*refiners, maps, reader.path_of("refiners"), "companions of training images", context);
   }
   if (const Node* background = reader.table("background")) {
     if (maps) maps->add_background(background->place);

@@ -118,7 +118,8 @@ void RefinerReading::read_fit(const MethodChoice& refiner, const MapChain* befor
     const auto choice = context_.methods.read_alone(*backbone, reader_.path_of("backbone"), MethodKind::backbone);
     if (choice) json["backbone"] = choice->json;
   }
-  json["train"] = read_train(Fitted::refiner, {&refiner}, train, reader_.path_of("train"), context_.roles, context_.findings);
+  json["train"] =
+      read_train(Fitted::refiner, {&refiner}, train, reader_.path_of("train"), context_.roles, context_.findings);
   const Json beside = read_companions(refiner, companions, before, reader_.path_of("companions"), context_);
   if (!beside.empty()) json["companions"] = beside;
   const Table layers = layered_table({&refiner}, "labels", labels, context_.findings);

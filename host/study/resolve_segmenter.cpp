@@ -104,7 +104,8 @@ std::optional<Json> read_segmenter(const Node& given, const MethodChoice* backbo
   if (enabled) check_labels(reader, labels, has_pseudo_labels, context);
   if (!strategy || !head || !network) return enabled ? std::optional(Json::object()) : std::nullopt;
   Json json{{"backbone", network->json}, {"head", head->json}, {"loss", losses}, {"strategy", strategy->json}};
-  json["train"] = read_train(Fitted::segmenter, {&*strategy, &*head, network}, train, "segmenter.train", context.roles, context.findings);
+  json["train"] = read_train(Fitted::segmenter, {&*strategy, &*head, network}, train, "segmenter.train", context.roles,
+                             context.findings);
   json["labels"] = labels;
   return enabled ? std::optional(std::move(json)) : std::nullopt;
 }

@@ -27,9 +27,9 @@ struct NpyHeader {
 };
 
 constexpr std::pair<std::string_view, at::ScalarType> kTypes[] = {
-    {"|b1", at::kBool},   {"|u1", at::kByte}, {"|i1", at::kChar},   {"<u2", at::kUInt16},
-    {"<i2", at::kShort},  {"<u4", at::kUInt32}, {"<i4", at::kInt},  {"<u8", at::kUInt64},
-    {"<i8", at::kLong},   {"<f2", at::kHalf}, {"<f4", at::kFloat},  {"<f8", at::kDouble}};
+    {"|b1", at::kBool},  {"|u1", at::kByte},   {"|i1", at::kChar},  {"<u2", at::kUInt16},
+    {"<i2", at::kShort}, {"<u4", at::kUInt32}, {"<i4", at::kInt},   {"<u8", at::kUInt64},
+    {"<i8", at::kLong},  {"<f2", at::kHalf},   {"<f4", at::kFloat}, {"<f8", at::kDouble}};
 
 std::optional<at::ScalarType> type_from(std::string_view descr) {
   const auto found = std::ranges::find(kTypes, descr, &std::pair<std::string_view, at::ScalarType>::first);
@@ -39,13 +39,15 @@ std::optional<at::ScalarType> type_from(std::string_view descr) {
 
 // "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }" and what pads the file's front to 64 bytes.
 std::string header_text(const at::Tensor& values) {
-  const auto type = std::ranges::find(kTypes, values.scalar_type(), &std::pair<std::string_view, at::ScalarType>::second);
+  const auto type =
+      std::ranges::find(kTypes, values.scalar_type(), &std::pair<std::string_view, at::ScalarType>::second);
   if (type == std::end(kTypes))
     throw ContractError("npy writer", "a NumPy file holds numbers", "one of NumPy's types", values.toString());
   std::string shape;  // as Python writes a tuple
   for (const std::int64_t side : values.sizes()) shape += (shape.empty() ? "" : ", ") + std::to_string(side);
   if (values.dim() == 1) shape += ",";
-  std::string text = "{'descr': '" + std::string(type->first) + "', 'fortran_order': False, 'shape': (" + shape + "), }";
+  std::string text =
+      "{'descr': '" + std::string(type->first) + "', 'fortran_order': False, 'shape': (" + shape + "), }";
   constexpr std::size_t front = 10, alignment = 64;
   text.append((alignment - (front + text.size() + 1) % alignment) % alignment, ' ');
   return text + "\n";
@@ -69,7 +71,8 @@ class NpyReader {
         fail("its shape is absurd");
       size *= static_cast<std::uint64_t>(side);
     }
-    if (size != bytes_.size()) fail("it holds `" + std::to_string(bytes_.size()) + "` bytes for `" + std::to_string(size) + "`");
+    if (size != bytes_.size())
+      fail("it holds `" + std::to_string(bytes_.size()) + "` bytes for `" + std::to_string(size) + "`");
     const bool is_bool = header.type == at::kBool;
     at::Tensor values = at::empty(stored, is_bool ? at::kByte : header.type);
     if (size > 0) std::memcpy(values.mutable_data_ptr(), bytes_.data(), size);
@@ -128,7 +131,8 @@ class NpyReader {
 
   std::string_view quoted_after(std::string_view text, std::string_view key) const {
     std::string_view value = after(text, key);
-    if (!value.starts_with('\'')) return value.substr(0, std::min<std::size_t>(value.find(','), 40));  // a structured type
+    if (!value.starts_with('\''))
+      return value.substr(0, std::min<std::size_t>(value.find(','), 40));  // a structured type
     value.remove_prefix(1);
     return value.substr(0, value.find('\''));
   }
@@ -172,7 +176,8 @@ void write_npy(const std::filesystem::path& file, const at::Tensor& values) {
   stream.write(static_cast<const char*>(stored.const_data_ptr()), static_cast<std::streamsize>(stored.nbytes()));
   stream.close();
   if (!stream)
-    throw UserError(file.string(), "The NumPy file cannot be written.", "Check the folder, its permissions and the space left.");
+    throw UserError(file.string(), "The NumPy file cannot be written.",
+                    "Check the folder, its permissions and the space left.");
 }
 
 }  // namespace seedbed::weights

@@ -41,22 +41,18 @@ Json load_plugin(const Json& request, plugin::Registry& registry) {
 }
 
 Json export_labels(const Json& request, plugin::Registry&) {
-  const stages::ExportedLabels exported =
-      stages::export_labels(request.at("artefacts").get<std::string>(), request.at("key").get<std::string>(),
-                            request.at("to").get<std::string>(),
-                            stages::confidence_file_from(request.value("confidence", "none")));
+  const stages::ExportedLabels exported = stages::export_labels(
+      request.at("artefacts").get<std::string>(), request.at("key").get<std::string>(),
+      request.at("to").get<std::string>(), stages::confidence_file_from(request.value("confidence", "none")));
   return {{"images", exported.images}, {"confidences", exported.confidences}};
 }
 
 Json describe_environment(const Json&, plugin::Registry&) { return environment(); }
 
-const std::map<std::string, Json (*)(const Json&, plugin::Registry&)> kAnswers{{"environment", describe_environment},
-                                                                               {"datasets_check", check_dataset},
-                                                                               {"labels_export", export_labels},
-                                                                               {"weights_info", weights_info},
-                                                                               {"weights_convert", weights_convert},
-                                                                               {"weights_check", weights_check},
-                                                                               {"plugins_load", load_plugin}};
+const std::map<std::string, Json (*)(const Json&, plugin::Registry&)> kAnswers{
+    {"environment", describe_environment}, {"datasets_check", check_dataset},    {"labels_export", export_labels},
+    {"weights_info", weights_info},        {"weights_convert", weights_convert}, {"weights_check", weights_check},
+    {"plugins_load", load_plugin}};
 
 }  // namespace
 

@@ -113,7 +113,10 @@ int serve() {
   static Orders orders(channel);
   stages::Session session;
   const Send send = [](const Json& message) { channel.send(message); };
-  send({{"kind", "hello"}, {"version", protocol::kProtocolVersion}, {"pid", ::getpid()}, {"environment", environment()}});
+  send({{"kind", "hello"},
+        {"version", protocol::kProtocolVersion},
+        {"pid", ::getpid()},
+        {"environment", environment()}});
   while (const std::optional<Json> message = orders.next()) {
     const std::string kind = message->value("kind", "");
     if (kind == "ask") {

@@ -90,9 +90,10 @@ std::shared_ptr<Backbone> make_backbone(const Task& task, plugin::Registry& regi
 
 void pass(const Task& task, Backbone& backbone, RunContext& run, double megabytes_before) {
   ForwardRequest request;
-  request.images_nchw =
-      at::arange(task.batch * 3 * task.size_px * task.size_px, at::kFloat).mul_(0.37).sin_().view(
-          {task.batch, 3, task.size_px, task.size_px});
+  request.images_nchw = at::arange(task.batch * 3 * task.size_px * task.size_px, at::kFloat)
+                            .mul_(0.37)
+                            .sin_()
+                            .view({task.batch, 3, task.size_px, task.size_px});
   request.keep = {task.tap};
   request.run = &run;
   const c10::AutoGradMode gradients(task.backward);

@@ -12,9 +12,11 @@ namespace {
 
 double number(const std::filesystem::path& store, const std::string& name, const std::string& target,
               const std::string& rule) {
-  const auto rows = sql(store, "SELECT m.value FROM metrics m JOIN attempts a ON a.id = m.attempt_id "
-                               "JOIN stages s ON s.id = a.stage_id WHERE s.role = 'test' AND m.class_name = '' "
-                               "AND m.name = '" + name + "' AND m.target = '" + target + "' AND m.rule = '" + rule + "'");
+  const auto rows = sql(store,
+                        "SELECT m.value FROM metrics m JOIN attempts a ON a.id = m.attempt_id "
+                        "JOIN stages s ON s.id = a.stage_id WHERE s.role = 'test' AND m.class_name = '' "
+                        "AND m.name = '" +
+                            name + "' AND m.target = '" + target + "' AND m.rule = '" + rule + "'");
   EXPECT_EQ(rows.size(), 1u) << name << " of " << target;
   return rows.empty() ? 0.0 : std::stod(rows[0][0]);
 }

@@ -53,7 +53,7 @@ TEST(CommandLine, ThePlanShowsCellsStagesAndWhatIsShared) {
   const auto& stages = plan.at("stages");
   const auto fits = std::count_if(stages.begin(), stages.end(),
                                   [](const auto& stage) { return stage.at("operation") == "seed_generator"; });
-  EXPECT_EQ(fits, 2);  // one a random seed; the refiner axis shares it
+  EXPECT_EQ(fits, 2);                                                // one a random seed; the refiner axis shares it
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "results"));  // planning writes nothing
 }
 
@@ -77,8 +77,8 @@ TEST(CommandLine, TheDoctorStartsAWorker) {
 TEST(CommandLine, TheDoctorListsAWeightsFileThatIsMissing) {
   const ScratchFolder folder;
   folder.write("study.toml", small_study());
-  const auto report = seedbed_json({"doctor", "study.toml", "--set", "backbone.weights=\"missing.safetensors\""},
-                                   folder.path(), 2);
+  const auto report =
+      seedbed_json({"doctor", "study.toml", "--set", "backbone.weights=\"missing.safetensors\""}, folder.path(), 2);
   ASSERT_EQ(report.at("files").size(), 1u);
   EXPECT_FALSE(report.at("files")[0].at("present").get<bool>());
   EXPECT_NE(report.at("files")[0].at("file").get<std::string>().find("missing.safetensors"), std::string::npos);

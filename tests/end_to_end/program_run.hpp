@@ -4,14 +4,14 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
 #include <sys/types.h>
+#include <nlohmann/json.hpp>
 
 // Runs the real programs of this build, as a person would.
 namespace seedbed::testing {
 
 struct ProgramEnd {
-  int status = 0;   ///< exit status; 128 + signal where a signal ended it
+  int status = 0;  ///< exit status; 128 + signal where a signal ended it
   std::string out;
   std::string err;
 };

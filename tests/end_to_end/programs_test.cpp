@@ -37,8 +37,10 @@ TEST(Programs, APluginExportsTheDoorAndNothingElse) {
   for (const auto& entry : fs::directory_iterator(SEEDBED_PLUGIN_FOLDER)) {
     if (entry.path().extension() != ".so") continue;
     ++plugins;
-    const ProgramEnd end = RunningProgram("/usr/bin/nm", {"--dynamic", "--defined-only", "--format=posix", entry.path().string()},
-                                          fs::temp_directory_path()).wait();
+    const ProgramEnd end =
+        RunningProgram("/usr/bin/nm", {"--dynamic", "--defined-only", "--format=posix", entry.path().string()},
+                       fs::temp_directory_path())
+            .wait();
     ASSERT_EQ(end.status, 0) << end.err;
     EXPECT_EQ(std::count(end.out.begin(), end.out.end(), '\n'), 1) << entry.path() << " exports\n" << end.out;
     EXPECT_EQ(end.out.rfind("seedbed_plugin ", 0), 0u) << entry.path() << " exports\n" << end.out;

@@ -26,16 +26,11 @@ struct ExampleStudy {
 // Margins are about two thirds of what the studies reach. Only the study's own settings run here, without its grid; they
 // are to take at most about 20 seconds of one core.
 constexpr std::array kStudies{
-    ExampleStudy{"cam_scenes", 0.35},
-    ExampleStudy{"grad_cam_scenes", 0.35},
-    ExampleStudy{"grad_cam_pp_scenes", 0.35},
-    ExampleStudy{"layer_cam_scenes", 0.35},
-    ExampleStudy{"score_cam_scenes", 0.35},
-    ExampleStudy{"seam_scenes", 0.35},
-    ExampleStudy{"bas_scenes", 0.33},
-    ExampleStudy{"prm_scenes", 0.35},
-    ExampleStudy{"drs_scenes", 0.16},
-    ExampleStudy{"usage_inferred_scenes", 0.08},
+    ExampleStudy{"cam_scenes", 0.35},         ExampleStudy{"grad_cam_scenes", 0.35},
+    ExampleStudy{"grad_cam_pp_scenes", 0.35}, ExampleStudy{"layer_cam_scenes", 0.35},
+    ExampleStudy{"score_cam_scenes", 0.35},   ExampleStudy{"seam_scenes", 0.35},
+    ExampleStudy{"bas_scenes", 0.33},         ExampleStudy{"prm_scenes", 0.35},
+    ExampleStudy{"drs_scenes", 0.16},         ExampleStudy{"usage_inferred_scenes", 0.08},
 };
 
 void PrintTo(const ExampleStudy& study, std::ostream* stream) { *stream << study.name; }

@@ -49,12 +49,14 @@ TEST_F(StudyRun, FillsTheStoreAndASecondRunStartsNoWorker) {
 TEST_F(StudyRun, EveryTargetOfEveryCellHasItsNumbers) {
   run("a.db");
   std::set<std::string> targets;
-  for (const auto& row : sql(store("a.db"), "SELECT DISTINCT target FROM metrics WHERE name IN ('miou_union', 'map_macro')")) {
+  for (const auto& row :
+       sql(store("a.db"), "SELECT DISTINCT target FROM metrics WHERE name IN ('miou_union', 'map_macro')")) {
     targets.insert(row[0]);
   }
   for (const char* target : {"image_labels", "seeds", "pseudo_labels"}) EXPECT_TRUE(targets.contains(target)) << target;
   EXPECT_EQ(sql(store("a.db"), "SELECT count(*) FROM cells")[0][0], "4");
-  EXPECT_EQ(sql(store("a.db"), "SELECT count(*) FROM metrics WHERE value < 0 OR value > 1 AND name LIKE 'miou%'")[0][0], "0");
+  EXPECT_EQ(sql(store("a.db"), "SELECT count(*) FROM metrics WHERE value < 0 OR value > 1 AND name LIKE 'miou%'")[0][0],
+            "0");
   // Masks are opened for choosing and scoring, never for training.
   EXPECT_EQ(sql(store("a.db"), "SELECT count(*) FROM ledger WHERE kind = 'masks' AND purpose = 'train'")[0][0], "0");
   EXPECT_NE(sql(store("a.db"), "SELECT count(*) FROM ledger WHERE kind = 'masks' AND purpose = 'score'")[0][0], "0");
@@ -86,21 +88,23 @@ TEST_F(StudyRun, ALostArtefactIsMadeAgainWhenSomethingNeedsIt) {
   const auto again = run("a.db", {"--set", "pseudo_label.background={rule=\"power\", alpha=4}"});
   EXPECT_GT(again.at("done").get<int>(), 0);
   EXPECT_TRUE(again.at("failures").empty());
-  EXPECT_EQ(sql(store("a.db"), "SELECT count(*) FROM stages WHERE repeatability NOT IN ('untried', 'equal')")[0][0], "0");
+  EXPECT_EQ(sql(store("a.db"), "SELECT count(*) FROM stages WHERE repeatability NOT IN ('untried', 'equal')")[0][0],
+            "0");
 }
 
 // The labels that the segmenters were fitted to lie on the disk; a person gets them as PNG files.
 TEST_F(StudyRun, LabelsAreExportedAsPngFiles) {
   run("a.db", {"--set", "study.random_seeds=[0]", "--set",
                "pseudo_label.background={rule=\"threshold\", value=0.3, confidence=true}"});
-  const std::vector<std::string> command{"results",      "export", "labels", "--to",    "out",
-                                         "--confidence", "npy",    "--role", "train", "--store", "a.db"};
+  const std::vector<std::string> command{"results", "export", "labels", "--to",    "out", "--confidence",
+                                         "npy",     "--role", "train",  "--store", "a.db"};
   const ProgramEnd several = seedbed(command, folder_.path());
   EXPECT_EQ(several.status, 2) << "with the refiner and without";
   EXPECT_NE(several.err.find("--stage"), std::string::npos) << several.err;
   std::vector<std::string> one = command;
-  one.insert(one.end(), {"--stage", sql(store("a.db"), "SELECT s.key FROM stages s JOIN artefacts a ON a.attempt_id = "
-                                                       "s.result_attempt_id WHERE a.name = 'labels'")[0][0]});
+  one.insert(one.end(), {"--stage", sql(store("a.db"),
+                                        "SELECT s.key FROM stages s JOIN artefacts a ON a.attempt_id = "
+                                        "s.result_attempt_id WHERE a.name = 'labels'")[0][0]});
   const auto exported = seedbed_json(one, folder_.path());
   const auto images = exported.at("images").get<int>();
   EXPECT_GT(images, 10);

@@ -194,18 +194,23 @@ TEST_F(SitesTest, OfAFireModuleAreBothExpansions) {
 
 TEST_F(SitesTest, RefusesWhatIsNoActivation) {
   EXPECT_THAT([&] { sites("squeezenet", {}, at({"stage6"})); }, ThrowsMessage<UserError>(HasSubstr("`stage6`")));
-  EXPECT_THAT([&] { sites("squeezenet", {}, at({"features.0"})); }, ThrowsMessage<UserError>(HasSubstr("`features.0`")));
+  EXPECT_THAT([&] { sites("squeezenet", {}, at({"features.0"})); },
+              ThrowsMessage<UserError>(HasSubstr("`features.0`")));
 }
 
 TEST_F(SitesTest, RefusesControllersWithoutAGradient) {
   for (const char* cut : {"stage3", "all"}) {
-    EXPECT_THAT([&] { drs("squeezenet", {}, {{"freeze_backbone", std::string(cut)}}); },
-                ThrowsMessage<UserError>(HasSubstr("gets no gradient")));
+    EXPECT_THAT(
+        [&] {
+          drs("squeezenet", {}, {{"freeze_backbone", std::string(cut)}});
+        },
+        ThrowsMessage<UserError>(HasSubstr("gets no gradient")));
   }
   ParameterValues behind = at({"stage4", "stage5", "extra"});
   behind["freeze_backbone"] = std::string("stage3");
   EXPECT_NO_THROW(drs("squeezenet", {}, behind));
-  EXPECT_NO_THROW(drs("squeezenet", {}, {{"freeze_backbone", std::string("all")}, {"controller", std::string("fixed")}}));
+  EXPECT_NO_THROW(
+      drs("squeezenet", {}, {{"freeze_backbone", std::string("all")}, {"controller", std::string("fixed")}}));
 }
 
 class DrsTest : public ::testing::Test {

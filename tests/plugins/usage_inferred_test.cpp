@@ -25,7 +25,8 @@ using ::testing::ThrowsMessage;
 
 constexpr std::int64_t kClasses = 3;
 
-std::shared_ptr<SeedGenerator> usage(FakeRun& run, std::shared_ptr<Backbone> backbone, ParameterValues parameters = {}) {
+std::shared_ptr<SeedGenerator> usage(FakeRun& run, std::shared_ptr<Backbone> backbone,
+                                     ParameterValues parameters = {}) {
   ModelContext context = contract_context(run, kClasses, false);
   context.backbone = std::move(backbone);
   return make<SeedGenerator>(MethodKind::seed_generator, "usage_inferred", context, parameters);
@@ -224,7 +225,8 @@ TEST_F(AdjustmentTest, RefusesWhatHasNoPlaceOrNoRank) {
   const auto refusal = [&](ParameterValues parameters) {
     return [this, parameters] { usage(run_, of({"activation"}), parameters); };
   };
-  EXPECT_THAT(refusal({{"adjustment", std::string("token_drop")}}), ThrowsMessage<UserError>(HasSubstr("`token_drop`")));
+  EXPECT_THAT(refusal({{"adjustment", std::string("token_drop")}}),
+              ThrowsMessage<UserError>(HasSubstr("`token_drop`")));
   EXPECT_THAT(refusal({{"adjustment", std::string("path_drop")}, {"adjustment_policy", std::string("ranked")}}),
               ThrowsMessage<UserError>(HasSubstr("nothing to rank")));
   EXPECT_THAT(refusal({{"teacher_drop", std::vector<double>{0.1, 0.2, 0.3}}}),
@@ -306,8 +308,10 @@ TEST_F(UsageTest, ComparesPresentClassesOrAll) {
   ParameterValues all = kUnadjusted;
   all["regularised_classes"] = std::string("all");
   const auto teacher = usage_on_cnn(kUnadjusted, 2);
-  const double of_present = term(usage_on_cnn(kUnadjusted)->trainable()->training_step(step(teacher->trainable())), "regularisation");
-  EXPECT_NE(term(usage_on_cnn(all)->trainable()->training_step(step(teacher->trainable())), "regularisation"), of_present);
+  const double of_present =
+      term(usage_on_cnn(kUnadjusted)->trainable()->training_step(step(teacher->trainable())), "regularisation");
+  EXPECT_NE(term(usage_on_cnn(all)->trainable()->training_step(step(teacher->trainable())), "regularisation"),
+            of_present);
 }
 
 TEST_F(UsageTest, LeavesTheTeachersPassOutWhereItsTermIsOff) {
@@ -349,8 +353,11 @@ TEST_F(UsageTest, LaysTheTeachersViewOverTheStudents) {
 
 TEST_F(UsageTest, RefusesWhatItsBackboneCannotGive) {
   EXPECT_THAT([&] { usage_on_cnn({{"cell_affinity", true}}); }, ThrowsMessage<UserError>(HasSubstr("no attention")));
-  EXPECT_THAT([&] { usage_on_cnn({{"attention_fusion", std::string("product")}}); },
-              ThrowsMessage<UserError>(HasSubstr("no attention")));
+  EXPECT_THAT(
+      [&] {
+        usage_on_cnn({{"attention_fusion", std::string("product")}});
+      },
+      ThrowsMessage<UserError>(HasSubstr("no attention")));
   EXPECT_THAT([&] { usage_on_cnn({{"head_kernel", std::int64_t{2}}}); }, ThrowsMessage<UserError>(HasSubstr("odd")));
 }
 
@@ -397,7 +404,8 @@ TEST_F(UsageOnTransformerTest, ClassifiesClassTokensToo) {
 
 TEST_F(UsageOnTransformerTest, FusesItsMapsWithAttentionAsMctformerDoes) {
   const auto backbone = vit();
-  const ParameterValues plain{{"adjustment", std::string("none")}, {"head_kernel", std::int64_t{3}}, {"head_bias", true}};
+  const ParameterValues plain{
+      {"adjustment", std::string("none")}, {"head_kernel", std::int64_t{3}}, {"head_bias", true}};
   const auto generator = usage(run_, backbone, plain);
   const at::Tensor maps = generate(*generator).maps.scores_nphw;
   ForwardRequest forward;
@@ -426,13 +434,15 @@ TEST_F(UsageOnTransformerTest, FusesItsMapsWithAttentionAsMctformerDoes) {
   };
   EXPECT_THAT(fused("product", false), all_close(product, 1e-6));
   EXPECT_THAT(fused("root_product", false), all_close(product.sqrt(), 1e-6));
-  EXPECT_THAT(fused("none", true), all_close(at::einsum("nij,ncj->nci", {affinity, maps.flatten(2)}).view_as(maps), 1e-5));
+  EXPECT_THAT(fused("none", true),
+              all_close(at::einsum("nij,ncj->nci", {affinity, maps.flatten(2)}).view_as(maps), 1e-5));
   EXPECT_THAT(fused("product", true),
               all_close(at::einsum("nij,ncj->nci", {affinity, product.flatten(2)}).view_as(maps), 1e-5));
 }
 
 TEST_F(UsageOnTransformerTest, NeedsAClassTokenForEachClass) {
-  const auto generator = usage(run_, vit(1), {{"adjustment", std::string("none")}, {"attention_fusion", std::string("product")}});
+  const auto generator =
+      usage(run_, vit(1), {{"adjustment", std::string("none")}, {"attention_fusion", std::string("product")}});
   EXPECT_THAT([&] { generate(*generator); }, ThrowsMessage<UserError>(HasSubstr("`1` tokens")));
 }
 

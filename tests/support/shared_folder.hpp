@@ -18,7 +18,7 @@ std::optional<std::filesystem::path> shared_path(std::string_view path);
 }  // namespace seedbed::testing
 
 /// Declares `variable` as the shared file or folder `place`, or skips the test and says why.
-#define SEEDBED_SHARED_OR_SKIP(variable, place)                                                                     \
-  const auto variable##_if_there = ::seedbed::testing::shared_path(place);                                          \
+#define SEEDBED_SHARED_OR_SKIP(variable, place)                                                                      \
+  const auto variable##_if_there = ::seedbed::testing::shared_path(place);                                           \
   if (!variable##_if_there) GTEST_SKIP() << "no `" << (place) << "` in the shared folder (SEEDBED_SHARED names it)"; \
   const std::filesystem::path& variable = *variable##_if_there

@@ -134,10 +134,10 @@ Architecture architecture_of(const NamedTensors& tensors) {
 std::string described(const Architecture& a) {
   std::string layers;
   for (const std::int64_t blocks : a.vision_layers) layers += (layers.empty() ? "" : "-") + std::to_string(blocks);
-  const std::string image =
-      a.is_resnet() ? "ResNet, " + layers + " blocks from " + std::to_string(a.vision_width) + " channels"
-                    : "ViT, " + layers + " blocks of " + std::to_string(a.vision_width) + ", patch " +
-                          std::to_string(a.vision_patch_size);
+  const std::string image = a.is_resnet()
+                                ? "ResNet, " + layers + " blocks from " + std::to_string(a.vision_width) + " channels"
+                                : "ViT, " + layers + " blocks of " + std::to_string(a.vision_width) + ", patch " +
+                                      std::to_string(a.vision_patch_size);
   return image + ", image " + std::to_string(a.image_resolution) + ", embedding " + std::to_string(a.embed_dim) +
          "; text " + std::to_string(a.transformer_layers) + " blocks of " + std::to_string(a.transformer_width) +
          ", context " + std::to_string(a.context_length) + ", vocabulary " + std::to_string(a.vocab_size);

@@ -1,5 +1,5 @@
-#include "mobilenet_v2.hpp"
 #include "seedbed/plugin.hpp"
+#include "mobilenet_v2.hpp"
 
 namespace seedbed::mobilenet_v2 {
 namespace {

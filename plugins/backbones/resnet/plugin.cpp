@@ -1,6 +1,6 @@
+#include "seedbed/plugin.hpp"
 #include "resnet.hpp"
 #include "resnet_manifest.hpp"
-#include "seedbed/plugin.hpp"
 
 namespace seedbed::resnet {
 namespace {

@@ -1,5 +1,5 @@
-#include "resnet38d.hpp"
 #include "seedbed/plugin.hpp"
+#include "resnet38d.hpp"
 
 namespace seedbed::resnet38d {
 namespace {

@@ -38,12 +38,12 @@ Drs::Drs(const DrsParameters& parameters, const ModelContext& context)
   const SiteChoice choice =
       choose_sites(backbone_.backbone(), parameters_.sites, parameters_.inner_activations, *context.run);
   if (options.learnable) require_live(choice.of_backbone, *context.run);
-  layers_ = register_module("layers", std::make_shared<ExtraLayers>(
-                                          ExtraLayerOptions{.in_channels = tap.channels,
-                                                            .layers = parameters_.extra_layers,
-                                                            .width = parameters_.extra_width,
-                                                            .num_classes = context.num_classes()},
-                                          generator));
+  layers_ =
+      register_module("layers", std::make_shared<ExtraLayers>(ExtraLayerOptions{.in_channels = tap.channels,
+                                                                                .layers = parameters_.extra_layers,
+                                                                                .width = parameters_.extra_width,
+                                                                                .num_classes = context.num_classes()},
+                                                              generator));
   suppressed_ =
       register_module("controllers", std::make_shared<SuppressedSites>(options, choice.of_backbone, generator));
   std::vector<Site> extra;

@@ -18,9 +18,9 @@ Suppression::Suppression(const SuppressionOptions& options, std::int64_t channel
 at::Tensor Suppression::forward(const at::Tensor& activated_ndhw) const {
   // The whole maximum passes everything on, and all of the gradient.
   if (!options_.learnable && options_.delta == 1.0) return activated_ndhw;
-  const at::Tensor share_nd =
-      options_.learnable ? at::linear(activated_ndhw.mean({2, 3}), weight_).sigmoid()
-                         : at::full({activated_ndhw.size(0), activated_ndhw.size(1)}, options_.delta, activated_ndhw.options());
+  const at::Tensor share_nd = options_.learnable ? at::linear(activated_ndhw.mean({2, 3}), weight_).sigmoid()
+                                                 : at::full({activated_ndhw.size(0), activated_ndhw.size(1)},
+                                                            options_.delta, activated_ndhw.options());
   return suppress(activated_ndhw, share_nd);
 }
 

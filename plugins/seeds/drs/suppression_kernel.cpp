@@ -111,7 +111,8 @@ at::Tensor limited(const at::Tensor& activated_ndhw, const at::Tensor& limit_nd,
     for_cells(layout, [&](std::int64_t n, std::int64_t first, std::int64_t last) {
       for (std::int64_t i = (n * layout.cells + first) * layout.channels; first < last; ++first) {
         const float* highest = limit + n * layout.channels;
-        for (std::int64_t d = 0; d < layout.channels; ++d) to[i + d] = from[i + d] < highest[d] ? from[i + d] : highest[d];
+        for (std::int64_t d = 0; d < layout.channels; ++d)
+          to[i + d] = from[i + d] < highest[d] ? from[i + d] : highest[d];
         i += layout.channels;
       }
     });
@@ -133,8 +134,7 @@ struct Gradients {
 Gradients split_gradient(const at::Tensor& gradient_ndhw, const at::Tensor& activated_ndhw, const at::Tensor& limit_nd,
                          const Layout& layout) {
   const std::int64_t channels = layout.channels, tasks = layout.channels_last ? layout.tasks() : 1;
-  Gradients result{at::empty_like(activated_ndhw),
-                   at::zeros({layout.images, tasks, channels}, limit_nd.options())};
+  Gradients result{at::empty_like(activated_ndhw), at::zeros({layout.images, tasks, channels}, limit_nd.options())};
   const auto* gradient = gradient_ndhw.const_data_ptr<float>();
   const auto* activated = activated_ndhw.const_data_ptr<float>();
   const auto* limit = limit_nd.const_data_ptr<float>();
@@ -177,8 +177,8 @@ void add_at(at::Tensor& maps_ndhw, const at::Tensor& place_nd, const at::Tensor&
   for (std::int64_t n = 0; n < layout.images; ++n) {
     for (std::int64_t d = 0; d < layout.channels; ++d) {
       const std::int64_t i = n * layout.channels + d;
-      const std::int64_t cell = layout.channels_last ? (n * layout.cells + place[i]) * layout.channels + d
-                                                     : i * layout.cells + place[i];
+      const std::int64_t cell =
+          layout.channels_last ? (n * layout.cells + place[i]) * layout.channels + d : i * layout.cells + place[i];
       maps[cell] += value[i];
     }
   }

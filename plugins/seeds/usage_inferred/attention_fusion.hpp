@@ -12,9 +12,9 @@ namespace seedbed::usage_inferred {
 /// What MCTformer (Xu et al., CVPR 2022; models.py) makes of class maps at inference, where a transformer has one class
 /// token for each class.
 struct AttentionFusion {
-  std::string rule = "none";    ///< none | product | root_product: of ReLU(map) and the class tokens' attention
-  std::int64_t layers = 3;      ///< the last ones, whose attention of class tokens to cells is summed
-  bool cell_affinity = false;   ///< the result is spread by the attention of cells to cells, summed over all blocks
+  std::string rule = "none";   ///< none | product | root_product: of ReLU(map) and the class tokens' attention
+  std::int64_t layers = 3;     ///< the last ones, whose attention of class tokens to cells is summed
+  bool cell_affinity = false;  ///< the result is spread by the attention of cells to cells, summed over all blocks
 
   bool needs_attention() const { return rule != "none" || cell_affinity; }
 };

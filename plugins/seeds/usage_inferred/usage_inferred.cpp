@@ -58,8 +58,9 @@ UsageInferred::UsageInferred(const UsageInferredParameters& parameters, const Mo
                     "a tap that is a map; of a transformer `final`");
   }
   if (parameters_.head_kernel % 2 == 0) {
-    throw UserError("head_kernel", "a kernel has a centre, so its side is odd: `" +
-                                       std::to_string(parameters_.head_kernel) + "`", "1 or 3");
+    throw UserError("head_kernel",
+                    "a kernel has a centre, so its side is odd: `" + std::to_string(parameters_.head_kernel) + "`",
+                    "1 or 3");
   }
   const bool wants_attention = parameters_.attention_fusion != "none" || parameters_.cell_affinity;
   if (wants_attention && !has_tap(backbone_.backbone(), kTokens)) {
@@ -68,7 +69,8 @@ UsageInferred::UsageInferred(const UsageInferredParameters& parameters, const Mo
   }
   for (const auto& shares : {parameters_.student_drop, parameters_.teacher_drop}) {
     if (parameters_.adjustment == "none") break;
-    Adjustment({parameters_.adjustment, parameters_.adjustment_policy == "ranked", true, shares}, backbone_.backbone(), {});
+    Adjustment({parameters_.adjustment, parameters_.adjustment_policy == "ranked", true, shares}, backbone_.backbone(),
+               {});
   }
   const Conv2dOptions options{.in_channels = tap.channels,
                               .out_channels = context.num_classes(),
@@ -81,7 +83,9 @@ UsageInferred::UsageInferred(const UsageInferredParameters& parameters, const Mo
 
 void UsageInferred::on_train_mode(bool /*on*/) { backbone_.keep_frozen_part_evaluating(); }
 
-DistributionRule UsageInferred::rule() const { return {.axis = parameters_.axis, .convention = parameters_.convention}; }
+DistributionRule UsageInferred::rule() const {
+  return {.axis = parameters_.axis, .convention = parameters_.convention};
+}
 
 bool UsageInferred::has_token_logits() const {
   if (!parameters_.token_logits || !has_tap(backbone_.backbone(), kTokens)) return false;
@@ -139,8 +143,7 @@ at::Tensor UsageInferred::regularisation(const StepRequest& request, const at::T
     const std::int64_t height = student_maps.size(2), width = student_maps.size(3);
     const kernels::ViewPlane source = plane_of(seen), target = plane_of(batch);
     const at::Tensor hidden = kernels::covered_in_view(source, target, height, width).logical_not();
-    teacher_maps =
-        kernels::maps_in_view(teacher_maps, source, target, height, width).masked_fill(hidden, kNoWeight);
+    teacher_maps = kernels::maps_in_view(teacher_maps, source, target, height, width).masked_fill(hidden, kNoWeight);
     student_maps = student_maps.masked_fill(hidden, kNoWeight);
   }
   const double tau = parameters_.regularisation_tau;
@@ -154,8 +157,7 @@ LossTerms UsageInferred::training_step(const StepRequest& request) {
   const ViewBatch& batch = request.main();
   const Pass student = adjusted_pass(batch, parameters_.student_drop, request.run);
   const at::Tensor log_alpha_ncm = log_distribution(student.maps_nchw, parameters_.generation_tau, rule());
-  const at::Tensor scores_nc =
-      activation_scores(student.maps_nchw, log_alpha_ncm, parameters_.score_normalisation);
+  const at::Tensor scores_nc = activation_scores(student.maps_nchw, log_alpha_ncm, parameters_.score_normalisation);
   LossTerms terms{{"generation", soft_margin(scores_nc, batch.present_nc)}};
   if (student.token_logits_nc.defined()) {
     terms.emplace_back("class_tokens", soft_margin(student.token_logits_nc, batch.present_nc));

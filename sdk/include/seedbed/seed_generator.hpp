@@ -30,7 +30,7 @@ struct SeedRequest {
 };
 
 struct SeedResult {
-  ScoreMaps maps;                ///< raw class evidence per view, [N,C,h,w] (or class-agnostic [N,1,h,w]) float32
+  ScoreMaps maps;  ///< raw class evidence per view, [N,C,h,w] (or class-agnostic [N,1,h,w]) float32
   /// Further evidence of the same views, [N,C,h',w'] float32 each: fused by itself with the study's list, then added to the
   /// fused maps, and the sum normalised again by the list's last `normalise` step (BAS adds a CAM). Always as many.
   std::vector<at::Tensor> added_nchw;

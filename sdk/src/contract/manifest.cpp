@@ -75,9 +75,10 @@ const std::vector<std::string>& host_table_names() {
 }
 
 const std::vector<std::string>& reserved_parameter_names() {
-  static const std::vector<std::string> all{"name", "method",   "enabled", "preset", "train",      "localise", "labels",
-                                            "uses", "weights",  "weight",  "inputs", "background", "backbone", "head",
-                                            "loss", "refiners", "keep",    "store",  "choose",     "device",   "companions"};
+  static const std::vector<std::string> all{"name",     "method", "enabled",   "preset",   "train",  "localise",
+                                            "labels",   "uses",   "weights",   "weight",   "inputs", "background",
+                                            "backbone", "head",   "loss",      "refiners", "keep",   "store",
+                                            "choose",   "device", "companions"};
   return all;
 }
 

@@ -31,8 +31,8 @@ at::Tensor places_in_source(const ViewPlane& source, const ViewPlane& target, st
   const at::Tensor y = centres(height, target.height_px).view({height, 1}).expand({height, width});
   const at::Tensor points = at::stack({x, y, at::ones_like(x)}, -1).view({1, height * width, 3});
   const at::Tensor placed = points.expand({relation.size(0), -1, -1}).bmm(relation.transpose(1, 2));
-  const at::Tensor size = at::tensor({static_cast<double>(source.width_px), static_cast<double>(source.height_px)},
-                                     relation.options());
+  const at::Tensor size =
+      at::tensor({static_cast<double>(source.width_px), static_cast<double>(source.height_px)}, relation.options());
   return (placed / size).view({-1, height, width, 2});
 }
 

@@ -107,7 +107,8 @@ void register_all(Registrar& registrar) {
       return with_scores(request, request.maps.scores_nphw);
     });
   });
-  registrar.add_refiner("fixture.null", [](const ParameterValues&, const ModelContext&) -> std::shared_ptr<Refiner> { return nullptr; });
+  registrar.add_refiner(
+      "fixture.null", [](const ParameterValues&, const ModelContext&) -> std::shared_ptr<Refiner> { return nullptr; });
 }
 
 }  // namespace

@@ -185,9 +185,12 @@ std::vector<BackboneGoldenRunner> transformer_runners() {
   ParameterValues with_registers = dinov2;
   with_registers["register_tokens"] = std::int64_t{4};
   std::vector<BackboneGoldenRunner> runners{
-      imagenet_vit("deit_tiny_patch16_224", 192),     imagenet_vit("deit_small_patch16_224", 384),
-      imagenet_vit("deit_base_patch16_224", 768),     imagenet_vit("vit_small_patch16_224", 384),
-      imagenet_vit("vit_base_patch16_224", 768),      {"backbone", "vit_small", dino},
+      imagenet_vit("deit_tiny_patch16_224", 192),
+      imagenet_vit("deit_small_patch16_224", 384),
+      imagenet_vit("deit_base_patch16_224", 768),
+      imagenet_vit("vit_small_patch16_224", 384),
+      imagenet_vit("vit_base_patch16_224", 768),
+      {"backbone", "vit_small", dino},
       {"backbone", "position_table", position_tables},
       imagenet_vit("deit_small_distilled_patch16_224", 384, {{"distillation_token", true}}),
       imagenet_vit("vit_small_patch14_dinov2", 384, dinov2),

@@ -21,7 +21,8 @@ ScoreMaps maps_of(const at::Tensor& planes_phw, std::vector<std::int64_t> planes
 
 at::Tensor labels(const Json& rule, const ScoreMaps& maps, const at::Tensor& saliency_hw = {}) {
   const at::Tensor& scores = maps.scores_nphw;
-  return stages::labels_by(stages::rule_from(rule, {}), maps, scores.size(2), scores.size(3), saliency_hw).labels_nhw[0];
+  return stages::labels_by(stages::rule_from(rule, {}), maps, scores.size(2), scores.size(3), saliency_hw)
+      .labels_nhw[0];
 }
 
 NamedTensors background_models(const Golden& golden) {

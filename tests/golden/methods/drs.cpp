@@ -50,8 +50,8 @@ NamedTensors layer(const Golden& golden) {
   const at::Tensor x = golden.input("x"), upstream = golden.input("upstream");
   NamedTensors found;
   for (const double delta : golden.numbers("deltas")) {
-    const std::string suffix = "_delta" + std::string(delta == 1.0 ? "" : "0") +
-                               std::to_string(static_cast<int>(delta * 100 + 0.5));
+    const std::string suffix =
+        "_delta" + std::string(delta == 1.0 ? "" : "0") + std::to_string(static_cast<int>(delta * 100 + 0.5));
     const SuppressionLayer fixed(x, upstream, {{"delta", delta}}, {});
     found["y" + suffix] = fixed.y;
     found["dx" + suffix] = fixed.dx;
@@ -72,8 +72,8 @@ NamedTensors refinement_loss(const Golden& golden) {
   const std::int64_t channels = stored.size(0);
   ModelContext context = contract_context(run, channels, false);
   context.backbone = std::make_shared<GivenFeatures>(channels);
-  const auto refiner = make<Refiner>(MethodKind::refiner, "drs_map_refinement", context,
-                                     {{"extra_layers", std::int64_t{0}}});
+  const auto refiner =
+      make<Refiner>(MethodKind::refiner, "drs_map_refinement", context, {{"extra_layers", std::int64_t{0}}});
   EXPECT_TRUE(refiner
                   ->load_state({{"layers.classifier.weight", identity(channels)},
                                 {"layers.classifier.bias", at::zeros({channels})}})
@@ -88,8 +88,8 @@ NamedTensors refinement_loss(const Golden& golden) {
   loss.backward();
   // The loss is the mean of (prediction - target)^2, so its gradient tells the target.
   const at::Tensor gradient = batch.images_nchw.grad()[0];
-  const at::Tensor target = prediction.to(at::kDouble) -
-                            gradient.to(at::kDouble) * (static_cast<double>(prediction.numel()) / 2);
+  const at::Tensor target =
+      prediction.to(at::kDouble) - gradient.to(at::kDouble) * (static_cast<double>(prediction.numel()) / 2);
   return {{"target", target.to(at::kFloat)}, {"loss", loss.detach().view({1})}, {"dprediction", gradient}};
 }
 

@@ -14,11 +14,11 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 TEST(Augmentation, FillsInDefaults) {
-  EXPECT_THAT(to_strings(augmentation_from({"flip", "random_scale:0.5:2.0", "resize_long:320:640",
-                                            "random_resized_crop:320", "crop:321", "color_jitter:0.3:0.3:0.3:0.1"})),
-              ElementsAre("flip:0.5", "random_scale:0.5:2:bicubic:even", "resize_long:320:640:bicubic",
-                          "random_resized_crop:320:0.08:1:bicubic", "crop:321:random",
-                          "color_jitter:0.3:0.3:0.3:0.1:1"));
+  EXPECT_THAT(
+      to_strings(augmentation_from({"flip", "random_scale:0.5:2.0", "resize_long:320:640", "random_resized_crop:320",
+                                    "crop:321", "color_jitter:0.3:0.3:0.3:0.1"})),
+      ElementsAre("flip:0.5", "random_scale:0.5:2:bicubic:even", "resize_long:320:640:bicubic",
+                  "random_resized_crop:320:0.08:1:bicubic", "crop:321:random", "color_jitter:0.3:0.3:0.3:0.1:1"));
   EXPECT_THAT(to_strings(augmentation_from({"resize:384:512", "resize_short:256:bilinear", "center_crop:224",
                                             "greyscale:0.2", "blur:0.1:2", "solarise:0.2"})),
               ElementsAre("resize:384:512:bicubic", "resize_short:256:bilinear", "center_crop:224", "greyscale:0.2",

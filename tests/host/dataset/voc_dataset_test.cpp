@@ -113,12 +113,16 @@ TEST_F(VocDataset, SideInputsHaveKinds) {
   EXPECT_THAT(errors_of([&] { dataset->side_kind("salience"); }), ElementsAre(HasSubstr("Did you mean `saliency`?")));
   EXPECT_THAT(errors_of([&] { Dataset::open(table())->side_kind("cues"); }),
               ElementsAre(HasSubstr("`[dataset.side.cues]`")));
-  EXPECT_THAT(errors_of([&] { Dataset::open(with("side", {{"cues", {{"folder", "Cues"}, {"kind", "label"}}}})); }),
+  EXPECT_THAT(errors_of([&] {
+                Dataset::open(with("side", {{"cues", {{"folder", "Cues"}, {"kind", "label"}}}}));
+              }),
               ElementsAre(AllOf(HasSubstr("dataset.side.cues.kind"), HasSubstr("Did you mean `labels`?"))));
 }
 
 TEST_F(VocDataset, LabelFormsAreReserved) {
-  EXPECT_THAT(errors_of([&] { Dataset::open(with("labels", {{"form", "scribble"}})); }),
+  EXPECT_THAT(errors_of([&] {
+                Dataset::open(with("labels", {{"form", "scribble"}}));
+              }),
               ElementsAre(AllOf(HasSubstr("dataset.labels"), HasSubstr("not available in this version"))));
 }
 

@@ -55,7 +55,8 @@ void expect_placed(const Sample& sample, std::int64_t width) {
 TEST(Augmentation, KnowsWhereItsPixelsLieInTheImage) {
   for (int i = 0; i < 20; ++i) {
     RandomStream random(std::to_string(i));
-    const Sample sample = augment_sample(numbered_sample(10, 12), augmentation_from({"flip", "crop:14", "flip", "crop:9", "flip:1"}), random);
+    const Sample sample = augment_sample(numbered_sample(10, 12),
+                                         augmentation_from({"flip", "crop:14", "flip", "crop:9", "flip:1"}), random);
     expect_placed(sample, 12);
   }
   // Halved sides: each pixel of the view is two of the image.
@@ -151,7 +152,8 @@ TEST(Augmentation, RandomResizedCropHasItsSide) {
 TEST(Augmentation, ScalesByOneOfTheFactors) {
   std::set<std::int64_t> widths;
   for (int i = 0; i < 60; ++i)
-    widths.insert(augmented(numbered_sample(6, 9), "scale_of:bilinear:down:0.5:1:1.5", std::to_string(i)).image_hwc.size(1));
+    widths.insert(
+        augmented(numbered_sample(6, 9), "scale_of:bilinear:down:0.5:1:1.5", std::to_string(i)).image_hwc.size(1));
   EXPECT_EQ(widths, (std::set<std::int64_t>{4, 9, 13})) << "what is left of the point";
   EXPECT_THAT(augmented(numbered_sample(6, 9), "random_scale:1.5:1.5").image_hwc, has_shape({9, 14, 3})) << "to even";
   EXPECT_THAT(augmented(numbered_sample(6, 9), "random_scale:1.5:1.5:bicubic:down").image_hwc, has_shape({9, 13, 3}));
@@ -218,8 +220,8 @@ TEST(Augmentation, NearestKeepsLabels) {
 
 TEST(Augmentation, TheStreamDecidesAlone) {
   const dataset::Augmentation steps =
-      augmentation_from({"flip", "resize_long:8:20", "crop:12", "color_jitter:0.4:0.4:0.4:0.1",
-                         "greyscale:0.5", "blur:0.1:2:0.5", "solarise:0.5"});
+      augmentation_from({"flip", "resize_long:8:20", "crop:12", "color_jitter:0.4:0.4:0.4:0.1", "greyscale:0.5",
+                         "blur:0.1:2:0.5", "solarise:0.5"});
   RandomStream first("x"), again("x"), other("y");
   const Sample a = augment_sample(numbered_sample(), steps, first), b = augment_sample(numbered_sample(), steps, again);
   EXPECT_THAT(a.image_hwc, equals_tensor(b.image_hwc));

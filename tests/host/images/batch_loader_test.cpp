@@ -142,9 +142,8 @@ TEST(BatchLoader, SideInputsOfLabelsStayLabels) {
   options.batch_size = 2;
   options.side = {"cues"};
   options.views.front().augmentation = dataset::augmentation_from({"random_scale:1.3:1.3"});
-  BatchLoader loader(std::make_shared<LabelledImages>(
-                         std::make_shared<DecodedContent>(dataset::Dataset::open(table)),
-                         Access{"a test", "train", "train", {Content::image}, {"cues"}}),
+  BatchLoader loader(std::make_shared<LabelledImages>(std::make_shared<DecodedContent>(dataset::Dataset::open(table)),
+                                                      Access{"a test", "train", "train", {Content::image}, {"cues"}}),
                      options);
   const at::Tensor cues = epoch_of(loader, 0)[0].at("main").companions.at("cues");
   EXPECT_EQ(cues.scalar_type(), at::kLong);
@@ -344,7 +343,8 @@ TEST(BatchLoader, ViewsMayBeginWhereOthersDo) {
     // One pixel of the small view is two of the main one, from the same corner.
     EXPECT_THAT(small.to_image_n23.narrow(2, 0, 2).contiguous(),
                 equals_tensor((main.to_image_n23.narrow(2, 0, 2) * 2).contiguous()));
-    EXPECT_THAT(small.to_image_n23.select(2, 2).contiguous(), equals_tensor(main.to_image_n23.select(2, 2).contiguous()));
+    EXPECT_THAT(small.to_image_n23.select(2, 2).contiguous(),
+                equals_tensor(main.to_image_n23.select(2, 2).contiguous()));
     own_differs = own_differs || !batch.at("own").to_image_n23.equal(main.to_image_n23);
   }
   EXPECT_TRUE(own_differs);

@@ -35,8 +35,13 @@ MethodManifest affinity() {
 }
 
 Json resolved_method(const char* kind, const char* id, double strength = 1.0) {
-  return {{"kind", kind}, {"method", id}, {"preset", ""}, {"parameters", {{"strength", strength}}},
-          {"files", Json::object()}, {"uses", Json::object()}, {"strict", true}};
+  return {{"kind", kind},
+          {"method", id},
+          {"preset", ""},
+          {"parameters", {{"strength", strength}}},
+          {"files", Json::object()},
+          {"uses", Json::object()},
+          {"strict", true}};
 }
 
 class PlanTest : public testing::Test {
@@ -48,8 +53,12 @@ class PlanTest : public testing::Test {
     std::ofstream("toy.so") << "library";
     PluginManifest plugin;
     plugin.name = "toy";
-    plugin.methods = {method("net", MethodKind::backbone), method("cam", MethodKind::seed_generator, {"trains"}),
-                      method("smooth", MethodKind::refiner), method("walk", MethodKind::refiner, {"trains"}), affinity(), method("ce", MethodKind::loss),
+    plugin.methods = {method("net", MethodKind::backbone),
+                      method("cam", MethodKind::seed_generator, {"trains"}),
+                      method("smooth", MethodKind::refiner),
+                      method("walk", MethodKind::refiner, {"trains"}),
+                      affinity(),
+                      method("ce", MethodKind::loss),
                       method("linear", MethodKind::segmentation_head),
                       method("supervised", MethodKind::training_strategy, {"trains"})};
     catalogue_ = std::make_unique<manifest::Catalogue>(manifest::Catalogue::of({plugin}));
@@ -60,14 +69,17 @@ class PlanTest : public testing::Test {
   }
 
   static Json cell() {
-    Json cell{{"schema", 1},
-              {"dataset",
-               {{"kind", "scenes"}, {"roles", {{"train", "0..8"}, {"measure", "0..4"}, {"select", "8..10"}, {"test", "10..14"}}}}},
-              {"execution", {{"device", "cpu"}, {"threads", 1}, {"deterministic", true}, {"key_policy", "revision"}}},
-              {"backbone", resolved_method("backbone", "net")},
-              {"seed_generator", resolved_method("seed_generator", "cam")},
-              {"refiners", Json::array()},
-              {"score", {{"targets", {"seeds"}}, {"roles", {"measure"}}, {"predictions", Json::array()}, {"void", "background"}}}};
+    Json cell{
+        {"schema", 1},
+        {"dataset",
+         {{"kind", "scenes"},
+          {"roles", {{"train", "0..8"}, {"measure", "0..4"}, {"select", "8..10"}, {"test", "10..14"}}}}},
+        {"execution", {{"device", "cpu"}, {"threads", 1}, {"deterministic", true}, {"key_policy", "revision"}}},
+        {"backbone", resolved_method("backbone", "net")},
+        {"seed_generator", resolved_method("seed_generator", "cam")},
+        {"refiners", Json::array()},
+        {"score",
+         {{"targets", {"seeds"}}, {"roles", {"measure"}}, {"predictions", Json::array()}, {"void", "background"}}}};
     cell["seed_generator"]["train"] = {{"epochs", 2}};
     cell["seed_generator"]["localise"] = {{"scales", {1.0}}, {"flip", false}, {"labels", "given"}};
     return cell;
@@ -89,9 +101,8 @@ class PlanTest : public testing::Test {
   }
 
   static std::size_t count(const Plan& plan, std::string_view operation) {
-    return static_cast<std::size_t>(std::count_if(plan.stages.begin(), plan.stages.end(), [&](const auto& stage) {
-      return stage.spec.operation == operation;
-    }));
+    return static_cast<std::size_t>(std::count_if(
+        plan.stages.begin(), plan.stages.end(), [&](const auto& stage) { return stage.spec.operation == operation; }));
   }
 
   static std::set<std::string> keys(const Plan& plan) {
@@ -141,8 +152,9 @@ TEST_F(PlanTest, CompanionsAreInputsOfTheFit) {
   entry["background"] = {{"rule", "power"}, {"alpha", 16.0}};
   Json smooth = refiner(2);
   smooth["background"] = {{"rule", "power"}, {"alpha", 4.0}};
-  entry["companions"] = {{"low", {{"refiners", Json::array({smooth})}, {"background", {{"rule", "threshold"}, {"value", 0.1}}}}},
-                         {"sure", {{"refiners", Json::array()}, {"labels", {{"rule", "threshold"}, {"value", 0.3}}}}}};
+  entry["companions"] = {
+      {"low", {{"refiners", Json::array({smooth})}, {"background", {{"rule", "threshold"}, {"value", 0.1}}}}},
+      {"sure", {{"refiners", Json::array()}, {"labels", {{"rule", "threshold"}, {"value", 0.3}}}}}};
   cell["refiners"].push_back(entry);
   cell["score"]["targets"] = {"walk"};
   const Plan plan = this->plan({cell});
@@ -166,7 +178,11 @@ TEST_F(PlanTest, RulesOfTwoRunTwiceThroughTheirRefiners) {
   Json walk = resolved_method("refiner", "affinity");
   walk["name"] = "walk";
   walk["train"] = {{"epochs", 2}};
-  walk["labels"] = {{"rule", "two_powers"}, {"alpha_low", 4.0}, {"alpha_high", 32.0}, {"refiners", Json::array({refiner(2)})}, {"background_wins", true}};
+  walk["labels"] = {{"rule", "two_powers"},
+                    {"alpha_low", 4.0},
+                    {"alpha_high", 32.0},
+                    {"refiners", Json::array({refiner(2)})},
+                    {"background_wins", true}};
   cell["refiners"].push_back(walk);
   cell["score"]["targets"] = {"walk"};
   const Plan plan = this->plan({cell});
@@ -209,7 +225,8 @@ TEST_F(PlanTest, SaliencyOfARuleIsInTheKey) {
   cell["refiners"][0]["background"] = {{"rule", "saliency"}, {"side", "saliency"}};
   cell["pseudo_label"]["background"] = {{"rule", "argmax"}};
   const Plan with_plane = this->plan({cell});
-  const auto refine = std::ranges::find_if(with_plane.stages, [](const auto& s) { return s.spec.operation == "refine"; });
+  const auto refine =
+      std::ranges::find_if(with_plane.stages, [](const auto& s) { return s.spec.operation == "refine"; });
   ASSERT_NE(refine, with_plane.stages.end());
   EXPECT_TRUE(refine->record.key_parts.at("images").contains("side:saliency"));
 }
@@ -242,8 +259,8 @@ TEST_F(PlanTest, AKeyFollowsWhatChangesItsOutputAndNothingElse) {
   EXPECT_EQ(changed("/seed_generator/localise/flip", true), all - 1);  // the fit stays
   EXPECT_EQ(changed("/execution/threads", 2), all);
   EXPECT_EQ(changed("/execution/device", "auto"), 0u);
-  EXPECT_EQ(changed("/score/void", "error"), 0u);                      // no label score in this cell
-  EXPECT_EQ(changed("/dataset/roles/measure", "0..3"), all - 1);       // the fit sees `train` alone
+  EXPECT_EQ(changed("/score/void", "error"), 0u);                 // no label score in this cell
+  EXPECT_EQ(changed("/dataset/roles/measure", "0..3"), all - 1);  // the fit sees `train` alone
 }
 
 TEST_F(PlanTest, ARoleWithinAnotherIsAViewAndNotAnotherRun) {
@@ -265,9 +282,10 @@ TEST_F(PlanTest, ATrainingFreeCellIsOneForAllRandomSeeds) {
 
 TEST_F(PlanTest, AChoiceEntersByItsKeyAndIsAnOracleOnTheScoredRole) {
   Json chosen = cell();
-  chosen["pseudo_label"] = {{"background",
-                             {{"rule", "threshold"},
-                              {"choose", {{"on", "select"}, {"metric", "miou_union"}, {"from", 0.0}, {"to", 0.99}, {"step", 0.01}}}}}};
+  chosen["pseudo_label"] = {
+      {"background",
+       {{"rule", "threshold"},
+        {"choose", {{"on", "select"}, {"metric", "miou_union"}, {"from", 0.0}, {"to", 0.99}, {"step", 0.01}}}}}};
   Plan plan = this->plan({chosen});
   EXPECT_EQ(count(plan, "threshold"), 1u);
   const auto is_oracle = [](const Plan& planned) {
@@ -296,7 +314,8 @@ TEST_F(PlanTest, ASegmenterReadsPseudoLabelsOfTheTrainingRole) {
                        {"labels", "pseudo_labels"}};
   full["score"]["targets"] = {"seeds", "pseudo_labels", "predictions"};
   full["score"]["roles"] = {"measure", "test"};
-  full["score"]["predictions"] = {{{"name", "prediction"}, {"scales", {1.0}}, {"flip", false}, {"input", "native"}, {"refiners", Json::array()}}};
+  full["score"]["predictions"] = {
+      {{"name", "prediction"}, {"scales", {1.0}}, {"flip", false}, {"input", "native"}, {"refiners", Json::array()}}};
   const Plan plan = this->plan({full});
   const auto fit = std::find_if(plan.stages.begin(), plan.stages.end(),
                                 [](const auto& stage) { return stage.spec.operation == "segmenter"; });
@@ -315,7 +334,8 @@ TEST_F(PlanTest, AValidationIsAPartOfTheFitsKey) {
     cell["dataset"]["roles"]["unlabelled"] = cell["dataset"]["roles"]["test"];
     if (!validate.is_null()) cell["seed_generator"]["train"]["validate"] = validate;
     const Plan plan = this->plan({cell});
-    const auto fit = std::ranges::find_if(plan.stages, [](const auto& s) { return s.spec.type == protocol::StageType::fit; });
+    const auto fit =
+        std::ranges::find_if(plan.stages, [](const auto& s) { return s.spec.type == protocol::StageType::fit; });
     return fit->spec.key;
   };
   const Json on_select{{"on", "select"}, {"every", 0}, {"metric", "map_macro"}};
@@ -333,7 +353,8 @@ TEST_F(PlanTest, FurtherRolesReachTheFitWithTheirImages) {
   cell["seed_generator"]["train"]["validate"] = {{"on", "select"}, {"every", 0}, {"metric", "miou_union"}};
   cell["seed_generator"]["train"]["streams"] = {{"unlabelled", {{"role", "test"}, {"input", "native"}}}};
   const Plan plan = this->plan({cell});
-  const auto fit = std::ranges::find_if(plan.stages, [](const auto& s) { return s.spec.type == protocol::StageType::fit; });
+  const auto fit =
+      std::ranges::find_if(plan.stages, [](const auto& s) { return s.spec.type == protocol::StageType::fit; });
   const auto& others = fit->spec.other_images;
   EXPECT_EQ(others.at("validate").role, "select");
   EXPECT_EQ(others.at("validate").image_ids.size(), 2u);
@@ -365,7 +386,8 @@ TEST_F(PlanTest, LabelsOfATrainedRefinerAreOrdinaryMapStages) {
   Json entry = resolved_method("refiner", "walk");
   entry["name"] = "walk";
   entry["train"] = {{"epochs", 2}};
-  entry["labels"] = {{"rule", "two_thresholds"}, {"high", 0.3}, {"low", 0.05}, {"background_wins", false}, {"refiners", {refiner(2)}}};
+  entry["labels"] = {
+      {"rule", "two_thresholds"}, {"high", 0.3}, {"low", 0.05}, {"background_wins", false}, {"refiners", {refiner(2)}}};
   cell["refiners"].push_back(entry);
   cell["score"]["targets"] = {"seeds", "walk"};
   const Plan plan = this->plan({cell});

@@ -13,11 +13,11 @@
 namespace seedbed::plugin {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using protocol::MethodBinding;
+using ::testing::ElementsAre;
 using testing::equals_tensor;
 using testing::fixture_plugin;
+using ::testing::HasSubstr;
 
 MethodBinding scale_binding(double factor) {
   MethodBinding binding;

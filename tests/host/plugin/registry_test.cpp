@@ -11,10 +11,10 @@ namespace seedbed::plugin {
 namespace {
 
 using ::testing::AllOf;
+using testing::fixture_plugin;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using testing::fixture_plugin;
 
 struct Refusal {
   const char* library;
@@ -52,7 +52,8 @@ TEST(Registry, RefusesWhatCannotBeLoadedHere) {
       {"other_host", "compiler_major is `9` in the plugin", "--target seedbed_fixture_other_host"},
       {"no_door", "The library has no symbol `seedbed_plugin`.", "SEEDBED_PLUGIN(function)"},
       {"other_epoch", "The plugin's door is of another epoch: `2`, here `1`.", "build it with this host's SDK"},
-      {"missing_dependency", "libseedbed_fixture_dependency.so: cannot open shared object file", "install the library"}};
+      {"missing_dependency", "libseedbed_fixture_dependency.so: cannot open shared object file",
+       "install the library"}};
   for (const Refusal& refusal : refusals) {
     SCOPED_TRACE(refusal.library);
     Registry registry;

@@ -20,9 +20,9 @@ namespace seedbed::plugin {
 namespace {
 
 using ::testing::ElementsAre;
+using testing::equals_tensor;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using testing::equals_tensor;
 
 TEST(StateGuard, FindsNothingWhereNothingChanged) {
   StateGuard guard;

@@ -58,7 +58,8 @@ TEST(BackboneWeights, AreTakenWithoutTheirClassifier) {
 TEST(BackboneWeights, ListsWhatDoesNotFit) {
   EXPECT_THAT(refusal({{"conv.weight", at::ones({2, 3})}, {"conv.bias", at::ones({2})}}, true),
               HasSubstr("vgg.pth: The weights do not fit the backbone: left over: `conv.bias`."));
-  EXPECT_THAT(refusal({{"conv.weight", at::ones({2, 4})}, {"norm.num_batches_tracked", at::ones({}, at::kLong)}}, true), HasSubstr("misshapen: `conv.weight"));
+  EXPECT_THAT(refusal({{"conv.weight", at::ones({2, 4})}, {"norm.num_batches_tracked", at::ones({}, at::kLong)}}, true),
+              HasSubstr("misshapen: `conv.weight"));
   EXPECT_THAT(refusal({}, true), HasSubstr("missing: `conv.weight`"));
 }
 

@@ -60,7 +60,8 @@ TEST(StageJson, ResultsKeepEveryDigitAndAbsentValues) {
   result.key = "k";
   result.state = StageState::failed;
   result.cause = Cause::contract_error;
-  result.metrics = {{"miou_union", "", 0.1 + 0.2, "1", "seeds", "oracle", 0.15}, {"iou", "cat", 1.0 / 3, "1", "seeds", "", {}}};
+  result.metrics = {{"miou_union", "", 0.1 + 0.2, "1", "seeds", "oracle", 0.15},
+                    {"iou", "cat", 1.0 / 3, "1", "seeds", "", {}}};
   result.curves = {{"miou_union", "threshold", "seeds", {0, 0.5}, {0.25, 0.1}}};
   result.ledger = {{"masks", "measure", "score", 10, 12}};
   result.artefacts = {{"maps", "ab/c", "d", 5}};

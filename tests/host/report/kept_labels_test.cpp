@@ -50,7 +50,8 @@ TEST_F(KeptLabelsTest, TheOnlyOneIsTakenAndToldWithItsCells) {
   EXPECT_EQ(kept.key, "seeds-grid");
   EXPECT_EQ(kept.num_cells, 6) << "with and without the refiner, three random seeds each";
   EXPECT_THAT(kept.levels, HasSubstr("method=GRID"));
-  EXPECT_EQ(only_kept_labels(*store_, {.study = {}, .node = kept.node, .role = kept.role, .key = "seeds-g"}).key, kept.key);
+  EXPECT_EQ(only_kept_labels(*store_, {.study = {}, .node = kept.node, .role = kept.role, .key = "seeds-g"}).key,
+            kept.key);
   EXPECT_NE(error_of({.study = {}, .node = {}, .role = "test", .key = {}}), "");
 }
 

@@ -134,7 +134,8 @@ TEST_F(SupervisorTest, ACrashInAStreamSaysWhoCrashedAndWhoIsLostWithIt) {
   for (const StageFailure& failure : summary.failures) {
     EXPECT_EQ(failure.cause, Cause::crash);
     const bool crashed = failure.key == plan_.stages[crash].spec.key;
-    EXPECT_NE(failure.message.find(crashed ? "It was at image `image-7`." : "Lost with `stage 2`"), std::string::npos) << failure.message;
+    EXPECT_NE(failure.message.find(crashed ? "It was at image `image-7`." : "Lost with `stage 2`"), std::string::npos)
+        << failure.message;
   }
   // The next run makes what is not done, and no more.
   for (PlannedStage& stage : plan_.stages) stage.spec.settings["behaviour"] = "";

@@ -14,15 +14,15 @@
 namespace seedbed::stages {
 namespace {
 
-using ::testing::AllOf;
-using ::testing::Contains;
-using ::testing::Field;
-using ::testing::HasSubstr;
 using protocol::Cause;
 using protocol::StageState;
 using seedbed::testing::equals_tensor;
 using seedbed::testing::has_shape;
 using seedbed::testing::TempFolder;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Field;
+using ::testing::HasSubstr;
 
 const Json kSure{{"rule", "two_thresholds"}, {"high", 0.3}, {"low", 0.05}};
 

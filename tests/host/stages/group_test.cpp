@@ -14,17 +14,17 @@
 namespace seedbed::stages {
 namespace {
 
+using protocol::Cause;
+using protocol::StageResult;
+using protocol::StageState;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using testing::equals_tensor;
 using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using protocol::Cause;
-using protocol::StageResult;
-using protocol::StageState;
-using testing::equals_tensor;
 using testing::TempFolder;
 
 const Json kThreshold{{"rule", "threshold"}, {"value", 0.3}};
@@ -64,7 +64,8 @@ TEST(Groups, RunEveryStageTypeOfAStudy) {
   classification.settings = {{"target", "image_labels"}};
   classification.inputs = {{"maps", seeds.key}};
   StageSpec choose = stage(StageType::choose, "threshold", "choose", seeds.image_ids);
-  choose.settings = {{"on", "select"}, {"metric", "miou_union"}, {"from", 0.0}, {"to", 0.99}, {"step", 0.01}, {"rule", "threshold"}};
+  choose.settings = {{"on", "select"}, {"metric", "miou_union"}, {"from", 0.0},
+                     {"to", 0.99},     {"step", 0.01},           {"rule", "threshold"}};
   choose.inputs = {{"maps", seeds.key}};
   const StageSpec pamr = pamr_on(seeds);
   const StageSpec labels = labels_of(pamr, kThreshold);
@@ -88,7 +89,8 @@ TEST(Groups, RunEveryStageTypeOfAStudy) {
                        {"head", builtin("linear", "linear")},
                        {"strategy", builtin("supervised", "supervised")},
                        {"loss.ce", builtin("cross_entropy", "cross_entropy")}};
-  segmenter.settings = train_table({{"label_source", "pseudo_labels"}, {"losses", {{{"name", "ce"}, {"weight", 1.0}}}}});
+  segmenter.settings =
+      train_table({{"label_source", "pseudo_labels"}, {"losses", {{{"name", "ce"}, {"weight", 1.0}}}}});
   segmenter.inputs = {{"labels", labels.key}};
   segmenter.random_seed = 0;
   expect_done(run(request(folder.path(), {segmenter})));
@@ -129,7 +131,8 @@ TEST(Groups, ScoreObjects) {
   const StageResult& result = streamed.of(objects);
   const double covered = metric(result, "instance_mabo");
   EXPECT_GT(covered, 0.0);
-  for (const char* name : {"instance_map_25", "instance_map_50", "instance_map_75"}) EXPECT_GE(metric(result, name), 0.0);
+  for (const char* name : {"instance_map_25", "instance_map_50", "instance_map_75"})
+    EXPECT_GE(metric(result, name), 0.0);
   EXPECT_GT(result.facts.at("objects"), 3);
   EXPECT_GT(result.facts.at("objects_found"), 0);
   EXPECT_THAT(result.ledger, ElementsAre(Field(&protocol::LedgerEntry::kind, "instances"),
@@ -186,7 +189,8 @@ TEST(Groups, AStoppedFitGoesOn) {
   const Recorder second = run(request(stopped.path(), {fit}));
   EXPECT_EQ(second.of(fit).facts.at("resumed_from_step"), 2);
   EXPECT_EQ(digests(second.of(fit)), digests(whole.of(fit)));
-  EXPECT_FALSE(std::filesystem::exists(stopped.path() / "artefacts" / protocol::stage_folder(fit.key) / "resume.safetensors"));
+  EXPECT_FALSE(
+      std::filesystem::exists(stopped.path() / "artefacts" / protocol::stage_folder(fit.key) / "resume.safetensors"));
 }
 
 TEST(Groups, AStoppedStreamIsInterrupted) {
@@ -249,7 +253,8 @@ TEST(Groups, AChosenValueReachesTheLabels) {
   scored.inputs.push_back({"chosen", choose.key});
   const Recorder recorder = run(request(folder.path(), {labels, scored}));
   expect_done(recorder);
-  EXPECT_DOUBLE_EQ(metric(recorder.of(scored), "miou_union", "chosen"), metric(chosen.of(choose), "miou_union", "chosen"));
+  EXPECT_DOUBLE_EQ(metric(recorder.of(scored), "miou_union", "chosen"),
+                   metric(chosen.of(choose), "miou_union", "chosen"));
   EXPECT_EQ(recorder.of(labels).facts.at("rule_value"), chosen.of(choose).facts.at("value"));
 }
 

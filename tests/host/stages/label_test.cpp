@@ -19,16 +19,16 @@
 namespace seedbed::stages {
 namespace {
 
-using ::testing::AllOf;
-using ::testing::Contains;
-using ::testing::ElementsAre;
-using ::testing::Field;
-using ::testing::IsEmpty;
 using protocol::LedgerEntry;
 using protocol::StageState;
 using seedbed::testing::equals_tensor;
 using seedbed::testing::has_shape;
 using seedbed::testing::TempFolder;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::IsEmpty;
 
 at::Tensor saliency_of(std::int64_t index) {
   dataset::SceneSettings settings;
@@ -112,7 +112,8 @@ TEST(ExportLabels, WritesPalettePngsAndConfidencesThatReadBack) {
   for (const std::string& id : reader.image_ids()) {
     const LabelMaps stored = *reader.read(id).labels;
     EXPECT_THAT(images::decode_mask_values(folder / ("out/png/" + id + ".png")), equals_tensor(stored.labels_nhw[0]));
-    EXPECT_THAT(weights::read_npy(folder / ("out/npy/" + id + ".confidence.npy")), equals_tensor(stored.confidence_nhw[0]));
+    EXPECT_THAT(weights::read_npy(folder / ("out/npy/" + id + ".confidence.npy")),
+                equals_tensor(stored.confidence_nhw[0]));
     const at::Tensor upper = images::decode_grey(folder / ("out/png/" + id + ".confidence.png")).to(at::kFloat) * 256;
     const at::Tensor levels = (stored.confidence_nhw[0] * 65535).round();
     EXPECT_TRUE(upper.le(levels).logical_and(levels.lt(upper + 256)).all().item<bool>()) << "the decoder keeps 8 bits";

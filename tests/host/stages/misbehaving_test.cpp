@@ -11,10 +11,10 @@
 namespace seedbed::stages {
 namespace {
 
-using ::testing::Contains;
-using ::testing::HasSubstr;
 using protocol::Cause;
 using protocol::StageState;
+using ::testing::Contains;
+using ::testing::HasSubstr;
 using testing::TempFolder;
 
 struct Misdeed {
@@ -50,7 +50,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Misdeed{"fixture.scribbles", Cause::contract_error, "a request's tensors are left unchanged"},
                       Misdeed{"fixture.labels", Cause::contract_error, "a refiner gives what it declares"},
                       Misdeed{"fixture.null", Cause::contract_error, "a factory gives a method"},
-                      Misdeed{"fixture.throws_torch", Cause::contract_error, "`fixture.throws_torch` failed inside LibTorch"},
+                      Misdeed{"fixture.throws_torch", Cause::contract_error,
+                              "`fixture.throws_torch` failed inside LibTorch"},
                       Misdeed{"fixture.throws_int", Cause::contract_error, "threw something that is no std::exception"},
                       Misdeed{"fixture.hungry", Cause::out_of_memory, "The memory does not suffice"}),
     [](const auto& misdeed) { return std::string(misdeed.param.method).substr(8); });

@@ -39,8 +39,10 @@ TEST(Rule, ThresholdGivesTheStrongestClassAboveIt) {
 
 TEST(Rule, PowerComparesWithTheBackgroundsPower) {
   // (1 - m)^1 = m at 0.5.
-  EXPECT_THAT(tensor_by(rule_from({{"rule", "power"}, {"alpha", 1}}, {}), row_maps(), 1, 4), equals_tensor(labels({2, 5, 0, 0})));
-  EXPECT_THAT(tensor_by(rule_from({{"rule", "power"}, {"alpha", 8}}, {}), row_maps(), 1, 4), equals_tensor(labels({2, 5, 5, 0})));
+  EXPECT_THAT(tensor_by(rule_from({{"rule", "power"}, {"alpha", 1}}, {}), row_maps(), 1, 4),
+              equals_tensor(labels({2, 5, 0, 0})));
+  EXPECT_THAT(tensor_by(rule_from({{"rule", "power"}, {"alpha", 8}}, {}), row_maps(), 1, 4),
+              equals_tensor(labels({2, 5, 5, 0})));
 }
 
 TEST(Rule, TwoThresholdsLeaveTheDoubtfulOut) {
@@ -140,7 +142,8 @@ TEST(Rule, WinningScoresBecomeConfidence) {
   EXPECT_THAT(tensor_by(rule_from(rule, {}), row_maps(), 1, 4), equals_tensor(labels({2, 254, 0, 0})));
   const Json two{{"rule", "two_thresholds"}, {"high", 0.5}, {"low", 0.2}, {"doubtful", "undecided"}};
   EXPECT_THAT(tensor_by(rule_from(two, {}), row_maps(), 1, 4), equals_tensor(labels({2, 5, 254, 0})));
-  EXPECT_FALSE(labels_by(rule_from({{"rule", "threshold"}, {"value", 0.3}}, {}), row_maps(), 1, 4).confidence_nhw.defined());
+  EXPECT_FALSE(
+      labels_by(rule_from({{"rule", "threshold"}, {"value", 0.3}}, {}), row_maps(), 1, 4).confidence_nhw.defined());
 }
 
 // Probabilities with their own background plane: CLIP-ES leaves out what is below 0.95.

@@ -22,7 +22,8 @@ fs::path folder_of(const char* variable) {
 MethodBinding binding(const fs::path& library, const std::string& id, const Json& changes) {
   const auto sections = manifest::read_plugin_sections(library);
   const PluginManifest plugin = manifest::plugin_manifest_from_json(sections.manifest, library.string());
-  const auto method = std::find_if(plugin.methods.begin(), plugin.methods.end(), [&](const auto& m) { return m.id == id; });
+  const auto method =
+      std::find_if(plugin.methods.begin(), plugin.methods.end(), [&](const auto& m) { return m.id == id; });
   MethodBinding made;
   made.kind = std::string(name_of(method->kind));
   made.id = id;
@@ -87,7 +88,8 @@ Json train_table(const Json& changes) {
 
 StageSpec fit_cam(const Json& train) {
   StageSpec spec = stage(StageType::fit, "seed_generator", "fit cam", scene_ids(0, 12));
-  spec.methods = {{"generator", builtin("cam", "cam")}, {"backbone", builtin("small_cnn", "small_cnn", {{"width", 8}})}};
+  spec.methods = {{"generator", builtin("cam", "cam")},
+                  {"backbone", builtin("small_cnn", "small_cnn", {{"width", 8}})}};
   spec.settings = train_table(train);
   spec.random_seed = 0;
   return spec;
@@ -96,7 +98,11 @@ StageSpec fit_cam(const Json& train) {
 StageSpec cam_seeds(const std::string& role, int from, int to, bool trained) {
   StageSpec spec = stage(StageType::map, "seeds", "seeds " + role, scene_ids(from, to));
   spec.methods = fit_cam().methods;
-  spec.settings = {{"scales", {1.0, 0.5}}, {"flip", true}, {"fusion", to_strings(named_fusion_plan("irn"))}, {"input", "native"}, {"labels", "given"}};
+  spec.settings = {{"scales", {1.0, 0.5}},
+                   {"flip", true},
+                   {"fusion", to_strings(named_fusion_plan("irn"))},
+                   {"input", "native"},
+                   {"labels", "given"}};
   if (trained) spec.inputs = {{"checkpoint", key_of("fit cam")}};
   spec.random_seed = 0;
   return spec;
@@ -110,7 +116,9 @@ StageSpec refined_by(const MethodBinding& refiner, const StageSpec& maps) {
   return spec;
 }
 
-StageSpec pamr_on(const StageSpec& maps) { return refined_by(builtin("pamr", "pamr", {{"iterations", 2}, {"dilations", {1, 2}}}), maps); }
+StageSpec pamr_on(const StageSpec& maps) {
+  return refined_by(builtin("pamr", "pamr", {{"iterations", 2}, {"dilations", {1, 2}}}), maps);
+}
 
 StageSpec labels_of(const StageSpec& maps, const Json& rule) {
   StageSpec spec = stage(StageType::map, "label", "label " + maps.node, maps.image_ids);
@@ -152,7 +160,8 @@ void Recorder::losses(std::string_view, const std::map<std::string, double>& ter
 void Recorder::log(LogLevel, std::string_view message) { log_text += std::string(message) + "\n"; }
 
 const protocol::StageResult& Recorder::of(const StageSpec& spec) const {
-  const auto found = std::find_if(results.begin(), results.end(), [&](const auto& result) { return result.key == spec.key; });
+  const auto found =
+      std::find_if(results.begin(), results.end(), [&](const auto& result) { return result.key == spec.key; });
   if (found == results.end()) throw std::runtime_error("no result of " + spec.key);
   return *found;
 }

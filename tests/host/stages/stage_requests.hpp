@@ -28,7 +28,8 @@ MethodBinding fixture(const std::string& library, const std::string& id);
 std::vector<std::string> scene_ids(int from, int to);
 
 /// A stage whose key starts with `name` (padded to 64 digits of the same alphabet).
-StageSpec stage(StageType type, const std::string& operation, const std::string& name, std::vector<std::string> image_ids);
+StageSpec stage(StageType type, const std::string& operation, const std::string& name,
+                std::vector<std::string> image_ids);
 
 /// The key that stage() gives for a name.
 std::string key_of(const std::string& name);

@@ -364,7 +364,8 @@ TEST_F(ResolveTest, LabelRulesMayUseSaliencyAndLeavePixelsInDoubt) {
                          R"("doubt_salient":true,"conflict_count":3})");
   const Json threshold = only_cell("[pseudo_label]\nbackground = { rule = \"threshold\", value = 0.3 }\n");
   EXPECT_EQ(threshold.at("pseudo_label").at("background").dump(), R"({"rule":"threshold","value":0.3})");
-  const Json plane = only_cell("[[refiner]]\nmethod = \"toy.crf\"\nbackground = { rule = \"saliency\", soft = true }\n");
+  const Json plane =
+      only_cell("[[refiner]]\nmethod = \"toy.crf\"\nbackground = { rule = \"saliency\", soft = true }\n");
   EXPECT_EQ(plane.at("refiners").at(0).at("background").at("floor"), 0.0);
 }
 
@@ -386,7 +387,9 @@ background = { rule = "two_powers", alpha_low = 4, alpha_high = 32, refiners = [
 }
 
 TEST_F(ResolveTest, RulesOfTwoThatDoNotFitAreFound) {
-  const auto errors = [&](const std::string& rule) { return errors_of("[pseudo_label]\nbackground = { " + rule + " }\n"); };
+  const auto errors = [&](const std::string& rule) {
+    return errors_of("[pseudo_label]\nbackground = { " + rule + " }\n");
+  };
   const std::string two = "rule = \"two_thresholds\", high = 0.3, low = 0.05, ";
   EXPECT_THAT(errors(two + "refiners = [{ method = \"toy.walk\" }]"),
               AllOf(HasSubstr("`toy.walk` takes maps without a background plane"),
@@ -395,14 +398,19 @@ TEST_F(ResolveTest, RulesOfTwoThatDoNotFitAreFound) {
   EXPECT_THAT(errors(two + "refiners = []"), HasSubstr("has no `refiners` for its two runs"));
   EXPECT_THAT(errors("rule = \"threshold\", value = 0.3, refiners = [{ method = \"toy.crf\" }]"),
               HasSubstr("only a rule of two runs takes `refiners`"));
-  EXPECT_THAT(errors("rule = \"two_powers\", alpha_low = 32, alpha_high = 4"), HasSubstr("`alpha_low` is above `alpha_high`"));
+  EXPECT_THAT(errors("rule = \"two_powers\", alpha_low = 32, alpha_high = 4"),
+              HasSubstr("`alpha_low` is above `alpha_high`"));
 }
 
 TEST_F(ResolveTest, LabelRulesThatDoNotFitAreFound) {
-  const auto errors = [&](const std::string& rule) { return errors_of("[pseudo_label]\nbackground = { " + rule + " }\n"); };
+  const auto errors = [&](const std::string& rule) {
+    return errors_of("[pseudo_label]\nbackground = { " + rule + " }\n");
+  };
   EXPECT_THAT(errors("rule = \"saliency\", side = \"salience\""), HasSubstr("nearest: `saliency`"));
-  EXPECT_THAT(errors("rule = \"saliency\", salient = 300"), HasSubstr("`pseudo_label.background.salient` is not legal"));
-  EXPECT_THAT(errors("rule = \"threshold\", value = 0.3, floor = 0.2"), HasSubstr("unknown: `pseudo_label.background.floor`"));
+  EXPECT_THAT(errors("rule = \"saliency\", salient = 300"),
+              HasSubstr("`pseudo_label.background.salient` is not legal"));
+  EXPECT_THAT(errors("rule = \"threshold\", value = 0.3, floor = 0.2"),
+              HasSubstr("unknown: `pseudo_label.background.floor`"));
   EXPECT_THAT(errors("rule = \"threshold\", value = 0.3, doubtful = \"void\""), HasSubstr("`ignore`, `undecided`"));
   EXPECT_THAT(errors_of("[[refiner]]\nmethod = \"toy.crf\"\nbackground = { rule = \"saliency\", floor = 0.2 }\n"),
               HasSubstr("unknown: `refiner.background.floor`"));
@@ -470,7 +478,8 @@ train = { checkpoint = "best", validate = { on = "select", every = 5 } }
 }
 
 TEST_F(ResolveTest, ValidationsThatDoNotFitAreFound) {
-  EXPECT_THAT(errors_of("train.validate = { every = 3 }\n"), HasSubstr("`seed_generator.train.validate` names no role"));
+  EXPECT_THAT(errors_of("train.validate = { every = 3 }\n"),
+              HasSubstr("`seed_generator.train.validate` names no role"));
   EXPECT_THAT(errors_of("train.validate = { on = \"selct\" }\n"), HasSubstr("nearest: `select`"));
   EXPECT_THAT(errors_of("train.validate = { on = \"select\", metric = \"miou\" }\n"), HasSubstr("`map_macro`"));
   EXPECT_THAT(errors_of("train.validate = { on = \"select\", scales = [0.5, 1.0], fusion = [\"relu\"] }\n"),
@@ -485,8 +494,9 @@ TEST_F(ResolveTest, ValidationsThatDoNotFitAreFound) {
 }
 
 TEST_F(ResolveTest, OptimisersTakeTheRestFromTheirTable) {
-  const Json train = only_cell("train.weight_decay = 0.5\ntrain.optimisers.adversary = { optimiser = \"adam\" }\n"
-                               "train.groups.new = { learning_rate_factor = 20 }\n")
+  const Json train = only_cell(
+                         "train.weight_decay = 0.5\ntrain.optimisers.adversary = { optimiser = \"adam\" }\n"
+                         "train.groups.new = { learning_rate_factor = 20 }\n")
                          .at("seed_generator")
                          .at("train");
   EXPECT_EQ(train.at("optimisers").at("adversary").at("optimiser"), "adam");
@@ -496,9 +506,11 @@ TEST_F(ResolveTest, OptimisersTakeTheRestFromTheirTable) {
 }
 
 TEST_F(ResolveTest, StreamsAreThoseThatTheMethodTakes) {
-  EXPECT_THAT(errors_of("train.streams.unlabelled = { role = \"test\" }\n"), HasSubstr("`cam` takes no stream `unlabelled`"));
+  EXPECT_THAT(errors_of("train.streams.unlabelled = { role = \"test\" }\n"),
+              HasSubstr("`cam` takes no stream `unlabelled`"));
   const std::string pairs = "[[refiner]]\nmethod = \"toy.pairs\"\n";
-  EXPECT_THAT(errors_of(pairs), HasSubstr("`toy.pairs` needs a stream that is not there: `refiner.train.streams.unlabelled`"));
+  EXPECT_THAT(errors_of(pairs),
+              HasSubstr("`toy.pairs` needs a stream that is not there: `refiner.train.streams.unlabelled`"));
   EXPECT_THAT(errors_of(pairs + "train.streams.unlabelled = { role = \"tset\" }\n"), HasSubstr("nearest: `test`"));
   EXPECT_THAT(errors_of(pairs + "train.streams.unlabelled = { augment = [\"flip\"] }\n"), HasSubstr("names no role"));
   const Json stream = only_cell(pairs + "train.streams.unlabelled = { role = \"test\", augment = [\"flip\"] }\n")

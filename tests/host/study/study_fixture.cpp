@@ -71,8 +71,9 @@ MethodManifest affinity() {
   MethodManifest method = refiner("toy.affinity", {"scores", "absent", "any"}, {"scores", "same", "same"});
   method.traits = {"trains"};
   method.needs = {"maps", "maps:low", "labels:sure"};
-  method.host_defaults = {{"train", R"({"epochs":3})"},
-                          {"companions", R"({"low":{"refiners":[{"method":"toy.crf","background":{"rule":"power","alpha":4}}]}})"}};
+  method.host_defaults = {
+      {"train", R"({"epochs":3})"},
+      {"companions", R"({"low":{"refiners":[{"method":"toy.crf","background":{"rule":"power","alpha":4}}]}})"}};
   return method;
 }
 
@@ -160,8 +161,16 @@ PluginManifest toy_manifest() {
   plugin.name = "toy";
   plugin.version = "1.0.0";
   plugin.vendor = "toy";
-  plugin.methods = {crf(), walk(), pairs(), affinity(), relabel(), two_views("toy.twin", true), two_views("toy.lone", false),
-                    watershed(), adapter(), transformer()};
+  plugin.methods = {crf(),
+                    walk(),
+                    pairs(),
+                    affinity(),
+                    relabel(),
+                    two_views("toy.twin", true),
+                    two_views("toy.lone", false),
+                    watershed(),
+                    adapter(),
+                    transformer()};
   return plugin;
 }
 

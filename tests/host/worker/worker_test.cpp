@@ -22,11 +22,11 @@
 namespace seedbed::worker {
 namespace {
 
+using protocol::Json;
+using protocol::StageState;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using protocol::Json;
-using protocol::StageState;
 using testing::TempFolder;
 
 std::string text_of(const std::filesystem::path& file) {
@@ -68,7 +68,8 @@ class WorkerTest : public ::testing::Test {
   static std::vector<protocol::StageResult> results_in(const std::vector<Json>& messages) {
     std::vector<protocol::StageResult> results;
     for (const Json& message : messages) {
-      if (message.at("kind") == "stage_done") results.push_back(protocol::read_result_file(message.at("file").get<std::string>()));
+      if (message.at("kind") == "stage_done")
+        results.push_back(protocol::read_result_file(message.at("file").get<std::string>()));
     }
     return results;
   }
@@ -85,16 +86,19 @@ TEST_F(WorkerTest, GreetsWithItsEnvironment) {
 
 TEST_F(WorkerTest, AnswersQuestions) {
   EXPECT_TRUE(ask({{"ask", "environment"}}).at("value").contains("torch"));
-  const Json check = ask({{"ask", "datasets_check"}, {"dataset", {{"kind", "scenes"}, {"roles", {{"train", "0..4"}}}}}});
+  const Json check =
+      ask({{"ask", "datasets_check"}, {"dataset", {{"kind", "scenes"}, {"roles", {{"train", "0..4"}}}}}});
   EXPECT_THAT(check.at("value").at("problems"), IsEmpty());
   EXPECT_EQ(check.at("value").at("images"), 0);  // scenes are drawn, not read
   const auto binding = stages::builtin("pamr", "pamr");
-  EXPECT_EQ(ask({{"ask", "plugins_load"}, {"library", binding.library}}).at("value").at("methods").at(0).at("id"), "pamr");
+  EXPECT_EQ(ask({{"ask", "plugins_load"}, {"library", binding.library}}).at("value").at("methods").at(0).at("id"),
+            "pamr");
 }
 
 TEST_F(WorkerTest, AnswersWithWhatIsWrong) {
   EXPECT_THAT(ask({{"ask", "wether"}}).at("error").at("message").get<std::string>(), HasSubstr("`wether`"));
-  EXPECT_THAT(ask({{"ask", "weights_info"}, {"file", "/nowhere.pth"}}).at("error").at("where").get<std::string>(), HasSubstr("nowhere.pth"));
+  EXPECT_THAT(ask({{"ask", "weights_info"}, {"file", "/nowhere.pth"}}).at("error").at("where").get<std::string>(),
+              HasSubstr("nowhere.pth"));
   const auto refused = stages::fixture("throws", "fixture.throws");
   EXPECT_THAT(ask({{"ask", "plugins_load"}, {"library", refused.library}}).at("error").at("message").get<std::string>(),
               HasSubstr("registration does not throw"));
@@ -139,7 +143,9 @@ TEST_F(WorkerTest, DeterminismIsTheRequests) {
     EXPECT_EQ(result.environment.at("deterministic"), true);
     if (result.key != differs.key) continue;
     EXPECT_EQ(result.cause, protocol::Cause::user_error);
-    EXPECT_THAT(result.message, HasSubstr("`fixture.differs` needs an operation whose result may differ from run to run: `differs_fixture`"));
+    EXPECT_THAT(
+        result.message,
+        HasSubstr("`fixture.differs` needs an operation whose result may differ from run to run: `differs_fixture`"));
     EXPECT_THAT(result.hint, HasSubstr("execution.deterministic"));
   }
   strict.deterministic = false;
@@ -190,7 +196,8 @@ TEST_F(WorkerTest, CancelStopsAFitAndTheNextGroupRuns) {
   const auto results = results_in(until_over());
   ASSERT_THAT(results, SizeIs(1));
   EXPECT_EQ(results.at(0).state, StageState::interrupted);
-  EXPECT_TRUE(std::filesystem::exists(folder_.path() / "artefacts" / protocol::stage_folder(fit.key) / "resume.safetensors"));
+  EXPECT_TRUE(
+      std::filesystem::exists(folder_.path() / "artefacts" / protocol::stage_folder(fit.key) / "resume.safetensors"));
   EXPECT_EQ(results_in(run(request({stages::cam_seeds("measure", 0, 3, false)}))).at(0).state, StageState::done);
 }
 

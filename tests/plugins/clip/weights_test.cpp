@@ -117,7 +117,9 @@ TEST_P(ClipWeights, ReportWhatDoesNotFit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, ClipWeights, ::testing::Values(small_transformer(), small_resnet()),
-                         [](const auto& instance) { return std::string(instance.index == 0 ? "transformer" : "resnet"); });
+                         [](const auto& instance) {
+                           return std::string(instance.index == 0 ? "transformer" : "resnet");
+                         });
 
 /// OpenAI's tensors as Hugging Face transformers names and cuts them.
 NamedTensors as_hugging_face(const NamedTensors& tensors) {

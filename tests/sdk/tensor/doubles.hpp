@@ -87,7 +87,8 @@ class TinyBackbone : public Backbone {
     }
     const std::vector<std::string> kept = request.keep.empty() ? std::vector<std::string>{"final"} : request.keep;
     // As a real one does: nothing is computed behind the last tap asked for.
-    if (kept == std::vector<std::string>{"stage1"} && request.attention.blocks.empty()) return {{{"stage1", stage1}}, {}};
+    if (kept == std::vector<std::string>{"stage1"} && request.attention.blocks.empty())
+      return {{{"stage1", stage1}}, {}};
     const at::Tensor features =
         norm_->forward(convolve_at_site(request, all[2], *conv2_, stage1), request.batch_norm, request.parameters);
     const at::Tensor stage2 = run_site(request, all[3], features, relu);

@@ -51,6 +51,9 @@ class RefinerContract : public ::testing::TestWithParam<MethodVariant> {
     request.maps.covered.assign(static_cast<std::size_t>(n),
                                 {0, 0, static_cast<double>(height), static_cast<double>(width)});
     request.present_nc = at::tensor({1, 0, 1}, at::kInt).to(at::kBool).expand({n, kNumClasses});
+    for (const std::string& name : GetParam().method->manifest.supervision.side_inputs) {
+      request.side_inputs[name] = contract_images(n, height, width).slice(1, 1, 2).gt(0).to(at::kFloat);
+    }
     for (std::int64_t i = 0; i < n; ++i) request.image_ids.push_back("image" + std::to_string(i));
     request.run = &run_;
     return request;
@@ -91,6 +94,7 @@ TEST_P(RefinerContract, RefinesEachImageByItself) {
     RefineRequest alone = requests(1, 33, 47).front();
     alone.images_nhwc = together.images_nhwc.slice(0, i, i + 1);
     alone.maps.scores_nphw = together.maps.scores_nphw.slice(0, i, i + 1);
+    for (auto& [name, side] : alone.side_inputs) side = together.side_inputs.at(name).slice(0, i, i + 1);
     EXPECT_THAT(refine(alone).maps.scores_nphw, all_close(all.slice(0, i, i + 1), kFloatNoise, kFloatNoise));
   }
 }

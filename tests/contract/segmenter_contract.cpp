@@ -1,8 +1,14 @@
 // Segmentation heads and training strategies.
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 #include <gmock/gmock.h>
 
+#include "contract/kept_maps.hpp"
 #include "contract/methods_under_test.hpp"
 #include "seedbed/checks.hpp"
 #include "seedbed/loss.hpp"
@@ -78,9 +84,19 @@ TEST_P(HeadContract, DrawsFromItsGeneratorAloneAndLeavesItsInput) {
   EXPECT_TRUE(at::equal(before, global_generator_state()));
 }
 
+TEST_P(HeadContract, GivesTheSameWithAndWithoutAGraph) {
+  const HeadRequest asked = request(2);
+  const at::Tensor with_graph = logits(asked);
+  const c10::NoGradGuard no_grad;
+  EXPECT_THAT(logits(asked), all_close(with_graph, kFloatNoise, kFloatNoise));
+}
+
 TEST_P(HeadContract, HasFiniteGradients) {
   head_->train(true);
-  logits(request(2)).square().mean().backward();
+  const HeadResult result = head_->forward(request(2));
+  at::Tensor sum = result.logits_nkhw.square().mean();
+  for (const at::Tensor& auxiliary : result.auxiliary_logits) sum = sum + auxiliary.square().mean();
+  sum.backward();
   for (const auto& [name, parameter] : head_->named_parameters()) {
     ASSERT_TRUE(parameter.grad().defined()) << name;
     EXPECT_TRUE(parameter.grad().isfinite().all().item<bool>()) << name;
@@ -105,6 +121,7 @@ class StrategyContract : public ::testing::TestWithParam<MethodVariant> {
   void SetUp() override {
     SEEDBED_MAKE_OR_SKIP(made, make_one(1));
     strategy_ = made;
+    teacher_ = make_one(3);
   }
 
   std::shared_ptr<TrainingStrategy> make_one(std::uint64_t seed) {
@@ -117,15 +134,29 @@ class StrategyContract : public ::testing::TestWithParam<MethodVariant> {
     return make<TrainingStrategy>(GetParam(), context);
   }
 
-  StepRequest step() {
+  static ViewBatch images(std::vector<std::string> ids) {
+    const auto n = static_cast<std::int64_t>(ids.size());
     ViewBatch batch;
-    batch.images_nchw = contract_images(2, 45, 67);
-    batch.target_nhw = at::arange(2 * 45 * 67, at::kLong).view({2, 45, 67}).remainder(kNumLabels);
-    batch.image_ids = {"a", "b"};
+    batch.images_nchw = contract_images(n, 45, 67);
+    batch.images_raw_nhwc = contract_images_raw(n, 45, 67);
+    batch.target_nhw = at::arange(n * 45 * 67, at::kLong).view({n, 45, 67}).remainder(kNumLabels);
+    batch.present_nc = at::ones({n, kNumLabels - 1}, at::kBool);
+    batch.companions["maps"] = contract_images(n, 45, 67).abs();
+    batch.to_image_n23 = at::eye(3, at::kDouble).slice(0, 0, 2).expand({n, 2, 3});
+    batch.image_ids = std::move(ids);
+    return batch;
+  }
+
+  StepRequest step() {
+    ViewBatch batch = images({"a", "b"});
+    const std::vector<std::string>& needs = GetParam().method->manifest.needs;
+    if (std::ranges::find(needs, "undecided") != needs.end()) batch.target_nhw.slice(1, 0, 7).fill_(kUndecidedLabel);
     StepRequest request;
     request.streams["main"]["main"] = batch;
     request.num_steps = 10;
     request.num_epochs = 1;
+    request.teacher = teacher_.get();
+    request.map_store = [this](std::string_view name) -> MapStore& { return services_.map_store(name); };
     request.term_weight = [](std::string_view) { return 1.0; };
     request.run = &run_;
     return request;
@@ -138,6 +169,8 @@ class StrategyContract : public ::testing::TestWithParam<MethodVariant> {
 
   FakeRun run_;
   std::shared_ptr<TrainingStrategy> strategy_;
+  std::shared_ptr<TrainingStrategy> teacher_;
+  KeptServices services_{run_, {images({"a"}), images({"b"})}};
 };
 
 TEST_P(StrategyContract, PredictsLogitsOfEveryLabel) {
@@ -171,6 +204,21 @@ TEST_P(StrategyContract, LoadsWhatItSaved) {
   EXPECT_TRUE(other->load_state(strategy_->trained_module().state()).complete());
   strategy_ = other;
   EXPECT_THAT(predict(), equals_tensor(wanted));
+}
+
+TEST_P(StrategyContract, GoesOnBehindTheEndOfAnEpoch) {
+  const StepRequest asked = step();
+  const at::Tensor before = global_generator_state();
+  for (std::int64_t epoch = 0; epoch < 4; ++epoch) {
+    strategy_->train(true);
+    check_loss_terms(strategy_->training_step(asked), GetParam().name);
+    const c10::NoGradGuard no_grad;
+    strategy_->after_step(asked);
+    strategy_->train(false);
+    services_.set_epoch(epoch);
+    strategy_->after_epoch(services_);
+  }
+  EXPECT_TRUE(at::equal(before, global_generator_state()));
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StrategyContract);

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -128,6 +129,27 @@ double share_equal(const at::Tensor& found, const at::Tensor& wanted) {
   return found.eq(wanted).to(at::kDouble).mean().item<double>();
 }
 
+// Of the foreground of masks (1) and of trimaps (1 and 3, as OpenCV has them).
+double overlap(const at::Tensor& found, const at::Tensor& wanted) {
+  const at::Tensor a = found.remainder(2).eq(1), b = wanted.remainder(2).eq(1);
+  const auto either = a.logical_or(b).sum().item<double>();
+  return either == 0 ? 1.0 : a.logical_and(b).sum().item<double>() / either;
+}
+
+/// How an entry's outputs of whole numbers are compared where they need not be equal: a share and its bound.
+struct Share {
+  double (*of)(const at::Tensor& found, const at::Tensor& wanted) = nullptr;
+  double at_least = 0;
+};
+
+std::optional<Share> share_from(const std::string& compare) {
+  constexpr std::string_view kAgreement = "agreement >= ";
+  constexpr std::string_view kOverlap = "intersection over union of the foreground >= ";
+  if (compare.starts_with(kAgreement)) return Share{share_equal, std::stod(compare.substr(kAgreement.size()))};
+  if (compare.starts_with(kOverlap)) return Share{overlap, std::stod(compare.substr(kOverlap.size()))};
+  return std::nullopt;
+}
+
 }  // namespace
 
 Golden::Golden(std::shared_ptr<const Entry> entry) : entry_(std::move(entry)) {}
@@ -180,7 +202,7 @@ at::Tensor Golden::output(std::string_view name) const { return file_of(*entry_)
 
 void Golden::expect_outputs(const NamedTensors& found) const {
   const std::string compare = text_of(entry_->table, "compare");
-  constexpr std::string_view kAgreement = "agreement >= ";
+  const std::optional<Share> share = share_from(compare);
   for (const std::string& output_name : output_names()) {
     SCOPED_TRACE("output `" + output_name + "`");
     const auto result = found.find(output_name);
@@ -189,11 +211,10 @@ void Golden::expect_outputs(const NamedTensors& found) const {
       continue;
     }
     const at::Tensor wanted = output(output_name);
-    const bool inexact = compare == "allclose" && wanted.is_floating_point();
-    if (compare.starts_with(kAgreement) && !wanted.is_floating_point()) {
+    if (share && !wanted.is_floating_point()) {
       ASSERT_THAT(result->second, has_shape(wanted.sizes().vec()));
-      EXPECT_GE(share_equal(result->second, wanted), std::stod(compare.substr(kAgreement.size())));
-    } else if (inexact || compare.starts_with(kAgreement)) {
+      EXPECT_GE(share->of(result->second, wanted), share->at_least);
+    } else if (share || (compare == "allclose" && wanted.is_floating_point())) {
       EXPECT_THAT(result->second,
                   all_close(wanted, entry_->table["atol"].value_or(0.0), entry_->table["rtol"].value_or(0.0)));
     } else {

@@ -15,9 +15,14 @@ std::vector<GoldenRunner> fitting_runners();
 std::vector<GoldenRunner> fusion_runners();
 std::vector<GoldenRunner> grad_cam_runners();
 std::vector<GoldenRunner> image_pyramid_runners();
+std::vector<GoldenRunner> mars_runners();
 std::vector<GoldenRunner> pixel_adaptive_runners();
 std::vector<GoldenRunner> prm_runners();
+std::vector<GoldenRunner> region_runners();
+std::vector<GoldenRunner> regulariser_runners();
 std::vector<GoldenRunner> seam_runners();
+std::vector<GoldenRunner> seeding_runners();
+std::vector<GoldenRunner> segmentation_loss_runners();
 std::vector<GoldenRunner> usage_inferred_runners();
 
 }  // namespace seedbed::testing

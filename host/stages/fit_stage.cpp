@@ -265,7 +265,7 @@ void fit_segmenter(const StageContext& context, protocol::StageResult& result) {
   subject.backbone = model.strategy.method->backbone();
   subject.collects = model.strategy.has("collects");
   subject.unused_weights = model.builder.unused_weights();
-  subject.needs = model.strategy.manifest->needs;
+  add_manifest_needs(subject, *model.strategy.manifest);
   for (const plugin::Built<Loss>& loss : model.losses) {
     subject.needs.insert(subject.needs.end(), loss.manifest->needs.begin(), loss.manifest->needs.end());
     const std::vector<std::string> needs = loss.method->needs();

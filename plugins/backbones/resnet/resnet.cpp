@@ -1,12 +1,11 @@
 #include "resnet.hpp"
 
-#include <cmath>
 #include <string_view>
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
-#include <c10/core/GradMode.h>
 
+#include "kaiming_convolution.hpp"
 #include "seedbed/convolution_unit.hpp"
 #include "seedbed/error.hpp"
 
@@ -14,16 +13,6 @@ namespace seedbed::resnet {
 namespace {
 
 constexpr std::int64_t kImageNetClasses = 1000;
-
-// torchvision draws weights by Kaiming's rule for ReLU over the fan-out.
-std::shared_ptr<Conv2d> convolution(Conv2dOptions options, const at::Generator& generator) {
-  options.bias = false;
-  auto layer = std::make_shared<Conv2d>(options, generator);
-  const c10::NoGradGuard no_grad;
-  const auto fan_out = static_cast<double>(options.kernel * options.kernel * options.out_channels);
-  layer->weight.normal_(0, std::sqrt(2.0 / fan_out), generator);
-  return layer;
-}
 
 }  // namespace
 
@@ -84,8 +73,9 @@ void ResNet::add_stem(const at::Generator& generator) {
   channels_ = 64;
   const std::int64_t stride = options_.irn ? options_.strides[0] : 2;
   stem_ = register_module(
-      "conv1", convolution({.in_channels = 3, .out_channels = channels_, .kernel = 7, .stride = stride, .padding = 3},
-                           generator));
+      "conv1",
+      kaiming_convolution({.in_channels = 3, .out_channels = channels_, .kernel = 7, .stride = stride, .padding = 3},
+                          generator));
   const auto norm = register_module("bn1", std::make_shared<BatchNorm2d>(channels_));
   if (options_.frozen_stages >= 1) {
     stem_->set_requires_grad(false);
@@ -141,7 +131,7 @@ void ResNet::add_stage(std::int64_t number, const StageShape& shape, const at::G
     std::vector<std::shared_ptr<BatchNorm2d>> norms;
     for (std::size_t j = 0; j < convolutions.size(); ++j) {
       const std::string index = std::to_string(j + 1);
-      layers.push_back(module->register_module("conv" + index, convolution(convolutions[j], generator)));
+      layers.push_back(module->register_module("conv" + index, kaiming_convolution(convolutions[j], generator)));
       norms.push_back(
           module->register_module("bn" + index, std::make_shared<BatchNorm2d>(convolutions[j].out_channels)));
     }
@@ -149,7 +139,8 @@ void ResNet::add_stage(std::int64_t number, const StageShape& shape, const at::G
     if (stride != 1 || channels_ != out_channels) {
       const auto downsample = module->register_module("downsample", std::make_shared<Layers>());
       const auto layer = downsample->register_module(
-          "0", convolution({.in_channels = channels_, .out_channels = out_channels, .stride = stride}, generator));
+          "0",
+          kaiming_convolution({.in_channels = channels_, .out_channels = out_channels, .stride = stride}, generator));
       const auto norm = downsample->register_module("1", std::make_shared<BatchNorm2d>(out_channels));
       const std::string place = name + ".downsample.";
       shortcut.emplace_back(layer, norm, Activation::none, chain_,

@@ -2,8 +2,8 @@
 
 #include <ATen/ATen.h>
 
-#include "seedbed/backbone.hpp"
 #include "seedbed/error.hpp"
+#include "seedbed/map_tap.hpp"
 
 namespace seedbed::large_fov {
 
@@ -22,7 +22,8 @@ LargeFov::LargeFov(const LargeFovParameters& parameters, const ModelContext& con
                                     context.run->generator());
   };
   const std::int64_t width = parameters_.width;
-  conv6_ = register_module("conv6", convolution(find_tap(*context.backbone, parameters_.tap).channels, width, 3));
+  conv6_ =
+      register_module("conv6", convolution(find_map_tap(*context.backbone, parameters_.tap, "tap").channels, width, 3));
   conv7_ = register_module("conv7", convolution(width, width, parameters_.second_kernel));
   conv8_ = register_module("conv8", convolution(width, context.output_channels, 1));
   dropout_ = register_module("dropout", std::make_shared<Dropout>(parameters_.dropout, /*whole_channels=*/false));

@@ -12,7 +12,7 @@ namespace seedbed::large_fov {
 /// State names: conv6.*, conv7.*, conv8.*, as ToCo's decoder has them.
 class LargeFov final : public SegmentationHead {
  public:
-  /// Throws: UserError for an unknown tap, or a second convolution of side 2.
+  /// Throws: UserError for an unknown tap, one that is a sequence, or a second convolution of side 2.
   LargeFov(const LargeFovParameters& parameters, const ModelContext& context);
 
   std::vector<std::string> wanted_taps() const override { return {parameters_.tap}; }

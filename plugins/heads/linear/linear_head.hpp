@@ -12,7 +12,7 @@ namespace seedbed::linear_head {
 /// State names: classifier.weight [K,D,1,1], classifier.bias.
 class LinearHead final : public SegmentationHead {
  public:
-  /// Throws: UserError for an unknown tap.
+  /// Throws: UserError for an unknown tap, and for one that is a sequence.
   LinearHead(const LinearParameters& parameters, const ModelContext& context);
 
   std::vector<std::string> wanted_taps() const override { return {tap_}; }

@@ -8,6 +8,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include "nearest_positions.hpp"
 #include "seedbed/error.hpp"
 
 // Follows Pillow's src/libImaging/Resample.c (8 bits per channel) and Geometry.c (nearest) step by step: every
@@ -111,17 +112,6 @@ at::Tensor resized_vertically(const at::Tensor& image_hwc, std::int64_t height, 
     }
   });
   return result;
-}
-
-/// Pillow adds up the scale instead of multiplying it, which shows where a sample falls on a pixel's edge.
-std::vector<std::int64_t> nearest_positions(std::int64_t from, std::int64_t to) {
-  const double scale = static_cast<double>(from) / static_cast<double>(to);
-  std::vector<std::int64_t> positions;
-  double centre = scale * 0.5;
-  for (std::int64_t i = 0; i < to; ++i, centre += scale) {
-    positions.push_back(std::min(static_cast<std::int64_t>(centre), from - 1));
-  }
-  return positions;
 }
 
 at::Tensor resized_nearest(const at::Tensor& image_hwc, std::int64_t height, std::int64_t width) {

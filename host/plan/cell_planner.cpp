@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "plan/stage_keys.hpp"
+#include "protocol/metric_names.hpp"
 #include "protocol/revisions.hpp"
 #include "seedbed/error.hpp"
 
@@ -142,6 +143,8 @@ class CellPlanner {
 
   Json rule_settings(bool maps_have_background) const;
   void add_score(Draft draft, const std::string& purpose);
+  std::vector<std::string> asked_metrics(std::initializer_list<protocol::MetricOf> kinds) const;
+  void score_values_of_maps(const MapSource& maps, const std::string& target, const std::string& role);
   Draft draft(StageType type, std::string operation, std::string node, const std::string& role) const;
   std::vector<std::string> shown(const MethodBinding& binding, bool with_image_labels) const;
   std::string covering_role(const std::string& role) const;
@@ -473,6 +476,10 @@ std::size_t CellPlanner::fit_segmenter() {
   const bool from_masks = segmenter.value("labels", "pseudo_labels") == "masks";
   Draft fit = draft(StageType::fit, "segmenter", "segmenter", "train");
   if (from_masks) fit.contents.push_back("mask");
+  for (const auto& [part, binding] : segmenter_) {
+    const Supervision& supervision = table_.bindings().manifest_of(binding).supervision;
+    add_contents(fit.contents, shown(binding, supervision.labels.contains("image_labels")));
+  }
   fit.methods = segmenter_;
   add_train(segmenter.at("train"), {"image"}, fit);
   fit.settings["label_source"] = from_masks ? "masks" : "pseudo_labels";
@@ -509,6 +516,36 @@ void CellPlanner::add_score(Draft draft, const std::string& purpose) {
   stages_.push_back({table_.plan().stages[stage].spec.key, purpose});
 }
 
+// The names in [score] that are of these kinds.
+std::vector<std::string> CellPlanner::asked_metrics(std::initializer_list<protocol::MetricOf> kinds) const {
+  std::vector<std::string> asked;
+  for (const auto& name :
+       protocol::metric_names_from(resolved_.at("score").value("metrics", std::vector<std::string>())))
+    if (std::ranges::find(kinds, name.definition->of) != kinds.end()) asked.push_back(name.text);
+  return asked;
+}
+
+void set_metrics(Draft& score, const std::vector<std::string>& names) {
+  if (!names.empty()) score.settings["metrics"] = names;
+}
+
+// What is measured without making labels: where maps lie, or how sure they are.
+void CellPlanner::score_values_of_maps(const MapSource& maps, const std::string& target, const std::string& role) {
+  if (maps.is_labels) return;
+  const bool with_boxes = !maps.has_background && !asked_metrics({protocol::MetricOf::boxes}).empty();
+  const std::vector<std::string> names = maps.has_background
+                                             ? asked_metrics({protocol::MetricOf::probabilities})
+                                             : asked_metrics({protocol::MetricOf::maps, protocol::MetricOf::boxes});
+  if (names.empty()) return;
+  Draft score = draft(StageType::score, "maps", target, role);
+  score.contents = {"mask"};
+  if (with_boxes) score.contents.push_back("instances");
+  score.settings = {{"target", target}};
+  set_metrics(score, names);
+  score.inputs.emplace_back("maps", maps.stage);
+  add_score(std::move(score), "maps:" + target + "@" + role);
+}
+
 // The sweep over all thresholds (its best value is an oracle), and the study's own rule.
 void CellPlanner::score_maps(const std::string& target, const std::string& node, const std::string& role) {
   const MapSource maps = node_maps(node, role);
@@ -518,14 +555,17 @@ void CellPlanner::score_maps(const std::string& target, const std::string& node,
     Draft sweep = draft(StageType::score, "sweep", target, role);
     sweep.contents = {"mask"};
     sweep.settings = {{"target", target}, {"background", "threshold"}};
+    set_metrics(sweep, asked_metrics({protocol::MetricOf::counts}));
     sweep.inputs.emplace_back("maps", maps.stage);
     add_score(std::move(sweep), "sweep:" + at_role);
+    score_values_of_maps(maps, target, role);
   }
   if (!has("pseudo_label") && !maps.is_labels && !maps.has_background) return;
   Draft score = draft(StageType::score, "labels", target, role);
   score.contents = {"mask"};
   const Json rule = maps.is_labels ? Json{{"rule", "argmax"}} : rule_settings(maps.has_background);
   score.settings = {{"target", target}, {"void", void_rule}, {"rule", rule}};
+  set_metrics(score, asked_metrics({protocol::MetricOf::counts, protocol::MetricOf::outlines}));
   if (rule.contains("choose") && rule.at("choose").at("on") == role) score.settings["oracle"] = true;
   score.inputs.emplace_back("labels", labels(node, role));
   if (rule.contains("choose")) score.inputs.emplace_back("chosen", choose(node));
@@ -549,10 +589,12 @@ void CellPlanner::score_predictions(const std::string& role) {
     score.contents = {"mask"};
     score.settings = {
         {"target", name}, {"void", score_table.value("void", "background")}, {"rule", {{"rule", "argmax"}}}};
+    set_metrics(score, asked_metrics({protocol::MetricOf::counts, protocol::MetricOf::outlines}));
     // Masks that reached training make the number an upper bound: marked like a threshold chosen on what is scored.
     if (resolved_.at("segmenter").value("labels", "pseudo_labels") == "masks") score.settings["oracle"] = true;
     score.inputs.emplace_back("labels", label_stage);
     add_score(std::move(score), "score:" + name + "@" + role);
+    score_values_of_maps(source, name, role);
   }
 }
 

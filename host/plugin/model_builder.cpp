@@ -102,8 +102,8 @@ Built<Refiner> ModelBuilder::refiner(const MethodBinding& binding, const std::sh
   return make<Refiner>(MethodKind::refiner, binding, context(binding, backbone));
 }
 
-Built<Loss> ModelBuilder::loss(const MethodBinding& binding) {
-  return make<Loss>(MethodKind::loss, binding, context(binding, nullptr));
+Built<Loss> ModelBuilder::loss(const MethodBinding& binding, const std::shared_ptr<Backbone>& backbone) {
+  return make<Loss>(MethodKind::loss, binding, context(binding, backbone));
 }
 
 Built<SegmentationHead> ModelBuilder::head(const MethodBinding& binding, const std::shared_ptr<Backbone>& backbone) {

@@ -48,7 +48,8 @@ class ModelBuilder {
   Built<SeedGenerator> seed_generator(const protocol::MethodBinding& binding,
                                       const std::shared_ptr<Backbone>& backbone);
   Built<Refiner> refiner(const protocol::MethodBinding& binding, const std::shared_ptr<Backbone>& backbone);
-  Built<Loss> loss(const protocol::MethodBinding& binding);
+  /// Of a segmenter, whose backbone's taps it may read; without one, of a slot.
+  Built<Loss> loss(const protocol::MethodBinding& binding, const std::shared_ptr<Backbone>& backbone = nullptr);
   Built<SegmentationHead> head(const protocol::MethodBinding& binding, const std::shared_ptr<Backbone>& backbone);
   Built<TrainingStrategy> strategy(const protocol::MethodBinding& binding, const std::shared_ptr<Backbone>& backbone,
                                    const std::shared_ptr<SegmentationHead>& head,

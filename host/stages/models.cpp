@@ -28,11 +28,12 @@ Json losses_of(const StageContext& context) {
 }
 
 std::vector<WeightedLoss> build_losses(const StageContext& context, plugin::ModelBuilder& builder,
+                                       const std::shared_ptr<Backbone>& backbone,
                                        std::vector<plugin::Built<Loss>>& losses) {
   std::vector<WeightedLoss> weighted;
   for (const Json& entry : losses_of(context)) {
     const std::string name = entry.at("name").get<std::string>();
-    losses.push_back(builder.loss(context.method("loss." + name)));
+    losses.push_back(builder.loss(context.method("loss." + name), backbone));
     weighted.push_back({name, entry.at("weight").get<double>(), losses.back().method});
   }
   return weighted;
@@ -67,7 +68,7 @@ SegmenterModel build_segmenter(const StageContext& context, CropSize crop) {
   SegmenterModel model{make_builder(context, crop.height_px, crop.width_px), {}, {}, {}, {}};
   model.backbone = model.builder.backbone(context.method("backbone"));
   model.head = model.builder.head(context.method("head"), model.backbone.method);
-  const std::vector<WeightedLoss> losses = build_losses(context, model.builder, model.losses);
+  const std::vector<WeightedLoss> losses = build_losses(context, model.builder, model.backbone.method, model.losses);
   model.strategy = model.builder.strategy(context.method("strategy"), model.backbone.method, model.head.method, losses);
   return model;
 }

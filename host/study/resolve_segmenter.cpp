@@ -44,12 +44,18 @@ Json read_loss(const Node& node, std::size_t index, bool has_pseudo_labels, cons
   return json;
 }
 
-Json read_losses(TableReader& segmenter, bool has_pseudo_labels, const CellContext& context) {
+// A strategy that provides `losses` has terms of its own: what the study names comes on top, and nothing by itself.
+bool brings_losses(const std::optional<MethodChoice>& strategy) {
+  return strategy && std::ranges::find(strategy->manifest->provides, "losses") != strategy->manifest->provides.end();
+}
+
+Json read_losses(TableReader& segmenter, bool strategy_has_some, bool has_pseudo_labels, const CellContext& context) {
   const Array* given = segmenter.tables("loss");
   const Place& place = segmenter.place();
   const Array plain{Node{Table{Member{"method", place, Node{std::string("cross_entropy"), place}}}, place}};
   if (segmenter.has("loss") && !given) return Json::array();
-  if (given && given->empty())
+  if (!given && strategy_has_some) return Json::array();
+  if (given && given->empty() && !strategy_has_some)
     context.findings.add(segmenter.place_of("loss"), "a segmenter has no loss", "accepted: at least one");
   Json losses = Json::array();
   std::vector<std::string> names;
@@ -86,7 +92,7 @@ std::optional<Json> read_segmenter(const Node& given, const MethodChoice* backbo
     strategy =
         context.methods.with_defaults("supervised", given.place, "segmenter.strategy", MethodKind::training_strategy);
   }
-  const Json losses = read_losses(reader, has_pseudo_labels, context);
+  const Json losses = read_losses(reader, brings_losses(strategy), has_pseudo_labels, context);
   const Node* train = reader.table("train");
   reader.finish();
 

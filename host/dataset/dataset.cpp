@@ -15,8 +15,10 @@ struct Kind {
   const std::vector<std::string>& (*keys)();
 };
 
-constexpr Kind kKinds[] = {
-    {"scenes", open_scenes, scenes_keys}, {"voc", open_voc, voc_keys}, {"folder", open_folder, folder_keys}};
+constexpr Kind kKinds[] = {{"scenes", open_scenes, scenes_keys},
+                           {"voc", open_voc, voc_keys},
+                           {"coco", open_coco, coco_keys},
+                           {"folder", open_folder, folder_keys}};
 
 const Kind& find_kind(std::string_view name) {
   const auto kind = std::ranges::find(kKinds, name, &Kind::name);
@@ -42,6 +44,14 @@ const Role& Dataset::role(std::string_view name) const {
   for (const Role& known : roles()) names.push_back(known.name);
   throw UserError("dataset.roles", "The data set has no such role: `" + std::string(name) + "`.",
                   did_you_mean(name, names) + "Roles: " + quoted_list(names) + ".");
+}
+
+std::optional<DrawnPlane> Dataset::draw_mask(std::string_view) const { return std::nullopt; }
+
+std::optional<DrawnPlane> Dataset::draw_instances(std::string_view) const { return std::nullopt; }
+
+std::vector<Box> Dataset::boxes(std::string_view) const {
+  throw UserError("dataset.kind", "This kind of data set has no boxes: `" + kind() + "`.", "`coco` and `scenes` have.");
 }
 
 std::vector<SideInput> Dataset::side_inputs() const {

@@ -18,7 +18,7 @@ namespace seedbed::dataset {
 using Json = nlohmann::ordered_json;
 
 /// What of an image can be opened; each kind is counted in the ledger under this name.
-enum class Content { image, image_labels, mask, side, instances };
+enum class Content { image, image_labels, mask, side, instances, boxes };
 
 /// What the files of a side input hold.
 enum class SideKind {
@@ -50,6 +50,26 @@ struct ImageEntry {
   std::int64_t index = 0;                                 ///< procedural data sets: which scene
 };
 
+/// A mask or map of objects that is drawn from outlines and not read from a file.
+struct DrawnPlane {
+  std::int64_t height_px = 0;
+  std::int64_t width_px = 0;
+  std::vector<std::uint8_t> values_hw;  ///< height * width
+};
+
+/// Where an object lies: columns `left` to `right`, rows `top` to `bottom`, in pixels of the stored image, whose upper
+/// left corner is (0, 0).
+struct Box {
+  std::int64_t label = 0;  ///< 1..C
+  double left = 0;
+  double top = 0;
+  double right = 0;
+  double bottom = 0;
+  bool crowd = false;  ///< many objects in one box
+
+  bool operator==(const Box&) const = default;
+};
+
 /// A resolved role: its images in the order of its list. `train` lacks images without any class (where labels are known
 /// without decoding), every role but `train` lacks the images of `select`.
 struct Role {
@@ -69,7 +89,7 @@ class Dataset {
 
   virtual ~Dataset() = default;
 
-  virtual std::string kind() const = 0;  ///< "scenes" | "voc" | "folder"
+  virtual std::string kind() const = 0;  ///< "scenes" | "voc" | "coco" | "folder"
   virtual const ClassTable& classes() const = 0;
   virtual const std::vector<Role>& roles() const = 0;
 
@@ -82,6 +102,17 @@ class Dataset {
   /// Image-level labels 1..C; scenes and `labels = "masks"` compute them. nullopt where only the decoded mask tells
   /// (host/images then reads it).
   virtual std::optional<std::vector<std::int64_t>> image_labels(std::string_view image_id) const = 0;
+
+  /// Labels 0..C and 255, of data sets that draw their masks (`coco`); nullopt where `entry` names a file, or a scene.
+  /// Throws: UserError for an image whose outlines are missing. Threads: [any-thread].
+  virtual std::optional<DrawnPlane> draw_mask(std::string_view image_id) const;
+
+  /// The same, with 0, a number for each object that is seen, and 255.
+  virtual std::optional<DrawnPlane> draw_instances(std::string_view image_id) const;
+
+  /// The boxes of an image's objects that have a class, in the order of the file. Threads: [any-thread].
+  /// Throws: UserError where the data set has none.
+  virtual std::vector<Box> boxes(std::string_view image_id) const;
 
   /// Digest of the named content of these images, in this order: what enters a stage's key.
   /// Files' digests come from the per-user cache. `side` names the side input for Content::side.

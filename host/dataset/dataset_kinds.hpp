@@ -13,10 +13,12 @@ namespace seedbed::dataset {
 
 std::shared_ptr<const Dataset> open_scenes(const Json& table, std::int64_t images_limit);
 std::shared_ptr<const Dataset> open_voc(const Json& table, std::int64_t images_limit);
+std::shared_ptr<const Dataset> open_coco(const Json& table, std::int64_t images_limit);
 std::shared_ptr<const Dataset> open_folder(const Json& table, std::int64_t images_limit);
 
 const std::vector<std::string>& scenes_keys();
 const std::vector<std::string>& voc_keys();
+const std::vector<std::string>& coco_keys();
 const std::vector<std::string>& folder_keys();
 
 }  // namespace seedbed::dataset

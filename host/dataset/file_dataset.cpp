@@ -65,6 +65,9 @@ std::string FileDataset::digest_of(const ImageEntry& entry, Content content, std
       if (!entry.instances.empty()) return digests_.of(entry.instances);
       throw UserError("dataset.instances", "An image has no map of its objects: `" + entry.id + "`.",
                       "Name their folder with the key `instances`.");
+    case Content::boxes:
+      throw UserError("dataset.kind", "This kind of data set has no boxes: `" + parts_.kind + "`.",
+                      "`coco` and `scenes` have.");
     case Content::image_labels:
       if (entry.image_labels) {
         std::string labels = "labels";
@@ -117,6 +120,14 @@ std::string read_labels(TableReader& reader, const Json& table) {
   reader.problem("labels", "Weak labels of a form are not available in this version.",
                  "`labels` is a label file, or `masks`: labels are the classes that a mask shows.");
   return "masks";
+}
+
+std::vector<std::string> read_label_files(TableReader& reader, const Json& table, const std::string& fallback) {
+  const auto given = table.is_object() ? table.find("labels") : table.end();
+  if (given != table.end() && given->is_object()) return {read_labels(reader, table)};
+  std::vector<std::string> labels = reader.one_or_more("labels", {fallback});
+  if (labels.empty()) reader.problem("labels", "No label file is named.", "Name at least one.");
+  return labels.empty() || labels.front().empty() ? std::vector{fallback} : labels;
 }
 
 std::function<std::optional<std::vector<std::int64_t>>(const std::string&)> labels_for_roles(

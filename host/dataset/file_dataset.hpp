@@ -65,6 +65,9 @@ std::filesystem::path read_root(TableReader& reader);
 /// `labels`: a label file, or "masks". Tables (`labels.form`) are reserved for weak labels of other forms: a problem.
 std::string read_labels(TableReader& reader, const Json& table);
 
+/// The same where several label files may be named: `fallback`, a word of the kind's own, or files; at least one.
+std::vector<std::string> read_label_files(TableReader& reader, const Json& table, const std::string& fallback);
+
 /// `[dataset.side.NAME] folder = "...", suffix = ".png", kind = "grey" | "labels"`, or `side = { NAME = "folder" }`.
 std::map<std::string, SideFolder> read_side(TableReader& reader, const std::filesystem::path& root,
                                             std::vector<UserError>& problems);

@@ -16,9 +16,14 @@ namespace {
 
 bool is_path(const std::string& word) { return word.find('/') != std::string::npos; }
 
+bool is_class(const std::string& word) {
+  const auto number = whole_number(word);
+  return number && *number >= 0;
+}
+
 // nullopt for a line of another form, e.g. the `ID -1` of VOC's lists by class.
 std::optional<std::string> id_of(const std::vector<std::string>& words) {
-  if (words.size() == 1 && !is_path(words.front())) return words.front();
+  if (!is_path(words.front()) && std::all_of(words.begin() + 1, words.end(), is_class)) return words.front();
   if (words.size() <= 2 && std::ranges::all_of(words, is_path))
     return std::filesystem::path(words.front()).stem().string();
   return std::nullopt;
@@ -38,7 +43,8 @@ std::vector<std::string> read_image_list(const std::filesystem::path& file) {
     if (words.empty()) continue;
     const auto id = id_of(words);
     if (!id) {
-      problems.emplace_back(where, "A line of a list is no image: `" + line + "`.", "Each line is one image id.");
+      problems.emplace_back(where, "A line of a list is no image: `" + line + "`.",
+                            "Each line is one image id, alone or before the numbers of its classes.");
     } else if (const auto [known, is_new] = line_of.emplace(*id, number); !is_new) {
       problems.emplace_back(where, "A list names an image twice: `" + *id + "`.",
                             "It stands in line " + std::to_string(known->second) + " already.");
@@ -61,9 +67,10 @@ std::filesystem::path find_image_list(const std::filesystem::path& folder, const
   for (const auto& entry : std::filesystem::directory_iterator(folder, error))
     if (entry.path().extension() == ".txt") known.push_back(entry.path().stem().string());
   std::ranges::sort(known);
-  throw UserError(
-      where, "There is no such list of images: `" + file.string() + "`.",
-      did_you_mean(name, known) + (known.empty() ? "The folder holds no list." : "Lists: " + quoted_list(known) + "."));
+  throw UserError(where, "There is no such list of images: `" + file.string() + "`.",
+                  did_you_mean(name, known) +
+                      (known.empty() ? "The folder holds no list." : "Lists: " + quoted_list(known) + ".") +
+                      " Key `lists` names the folder, which may be that of a published protocol.");
 }
 
 }  // namespace seedbed::dataset

@@ -7,7 +7,8 @@
 namespace seedbed::dataset {
 
 /// The image ids of a list, one a line. A line may also be a path or a pair of paths (`/JPEGImages/X.jpg /Masks/X.png`):
-/// the first one's stem is the id. Blank lines are skipped.
+/// the first one's stem is the id; or an id and numbers of classes, as label files have them, which are not read here.
+/// Blank lines are skipped.
 /// Throws: UserErrors with file and line: a repeated image, a line of another form, an empty list.
 std::vector<std::string> read_image_list(const std::filesystem::path& file);
 

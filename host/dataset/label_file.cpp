@@ -73,10 +73,15 @@ std::optional<std::int64_t> value_of(const std::string& text, const ClassTable& 
   return std::nullopt;
 }
 
-}  // namespace
+// Published label files are also NumPy's pickles of dictionaries (`cls_labels.npy`): no text, so no lines.
+void refuse_numpy(const std::filesystem::path& file) {
+  if (file.extension() != ".npy") return;
+  throw UserError(file.string(), "A label file of NumPy's is not read: `" + file.string() + "`.",
+                  "It takes lines `ID class class ...`; print the dictionary that way.");
+}
 
-ImageLabels read_label_lines(const std::filesystem::path& file, const ClassTable& classes, std::int64_t offset) {
-  LabelCollector collector(classes);
+void collect_lines(const std::filesystem::path& file, std::int64_t offset, LabelCollector& collector) {
+  refuse_numpy(file);
   std::int64_t number = 0;
   for (const std::string& line : read_lines(file, "label file")) {
     ++number;
@@ -91,6 +96,14 @@ ImageLabels read_label_lines(const std::filesystem::path& file, const ClassTable
     }
     collector.add(id, values, words, file.string() + ":" + std::to_string(number));
   }
+}
+
+}  // namespace
+
+ImageLabels read_label_lines(const std::vector<std::filesystem::path>& files, const ClassTable& classes,
+                             std::int64_t offset) {
+  LabelCollector collector(classes);
+  for (const std::filesystem::path& file : files) collect_lines(file, offset, collector);
   return collector.take();
 }
 

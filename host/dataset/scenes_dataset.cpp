@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -42,6 +43,25 @@ std::vector<std::string> scenes_of_list(const std::string& list, const std::stri
 
 std::int64_t scene_index(const std::string& id) { return whole_number(id.substr(6)).value(); }
 
+// Around the visible pixels of each object, in the order of their numbers; its class is the one of its first pixel.
+std::vector<Box> boxes_of(const Scene& scene) {
+  std::map<std::uint8_t, Box> boxes;
+  for (std::int64_t y = 0; y < scene.height_px; ++y)
+    for (std::int64_t x = 0; x < scene.width_px; ++x) {
+      const auto pixel = static_cast<std::size_t>(y * scene.width_px + x);
+      const std::uint8_t object = scene.instances_hw[pixel];
+      if (object == 0 || object == 255) continue;
+      const auto left = static_cast<double>(x), top = static_cast<double>(y);
+      Box& box = boxes.try_emplace(object, Box{scene.mask_hw[pixel], left, top, left, top}).first->second;
+      box.left = std::min(box.left, left);
+      box.right = std::max(box.right, left + 1);
+      box.bottom = std::max(box.bottom, top + 1);
+    }
+  std::vector<Box> list;
+  for (const auto& [object, box] : boxes) list.push_back(box);
+  return list;
+}
+
 class ScenesDataset final : public Dataset {
  public:
   ScenesDataset(Json table, SceneSettings settings) : table_(std::move(table)), settings_(settings) {
@@ -74,6 +94,10 @@ class ScenesDataset final : public Dataset {
 
   std::optional<std::vector<std::int64_t>> image_labels(std::string_view image_id) const override {
     return labels_of(entry(image_id).index);
+  }
+
+  std::vector<Box> boxes(std::string_view image_id) const override {
+    return boxes_of(render_scene(settings_, entry(image_id).index));
   }
 
   // Scenes are what their settings and their number say; nothing is drawn for a digest.

@@ -73,6 +73,18 @@ std::vector<std::string> TableReader::texts(const std::string& key) {
   return values;
 }
 
+std::vector<std::string> TableReader::one_or_more(const std::string& key, std::vector<std::string> fallback) {
+  const Json* value = find(key);
+  if (value && value->is_array()) return texts(key);
+  if (value) return {text(key, "")};
+  if (fallback.size() == 1) {
+    resolved_[key] = fallback.front();
+  } else {
+    resolved_[key] = fallback;
+  }
+  return fallback;
+}
+
 Json TableReader::table(const std::string& key, Json fallback) {
   if (const Json* value = find(key)) {
     if (value->is_object()) {

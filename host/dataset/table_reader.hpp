@@ -22,6 +22,8 @@ class TableReader {
   std::string choice(const std::string& key, const std::vector<std::string>& choices);  ///< fallback: the first
   std::int64_t whole(const std::string& key, std::int64_t fallback, std::int64_t minimum, std::int64_t maximum);
   std::vector<std::string> texts(const std::string& key);  ///< [] where absent
+  std::vector<std::string> one_or_more(const std::string& key,
+                                       std::vector<std::string> fallback);  ///< a text, or texts
   Json table(const std::string& key, Json fallback);
 
   /// Replaces what the written-out table holds under `key`.

@@ -21,7 +21,7 @@ struct VocTable {
   std::filesystem::path lists;
   std::filesystem::path images;
   std::string image_suffix;
-  std::string labels;  ///< "masks" or a file
+  std::vector<std::string> labels;  ///< "masks" or files
   std::int64_t label_offset = 0;
   std::string classes, protocol, names;
   Json roles;
@@ -34,9 +34,12 @@ VocTable read_table(const Json& table, TableReader& reader, FileDatasetParts& pa
   voc.image_suffix = reader.text("image_suffix", ".jpg");
   parts.mask_folder = voc.root / reader.text("masks", "SegmentationClass");
   parts.mask_suffix = reader.text("mask_suffix", ".png");
+  if (parts.mask_suffix == ".mat")
+    reader.problem("mask_suffix", "Masks in MATLAB's files are not read: `.mat`.",
+                   "SBD's masks come as PNG files too, merged with VOC's: `SegmentationClassAug`.");
   parts.instance_folder = voc.root / reader.text("instances", "SegmentationObject");
   voc.lists = voc.root / reader.text("lists", "ImageSets/Segmentation");
-  voc.labels = read_labels(reader, table);
+  voc.labels = read_label_files(reader, table, "masks");
   voc.label_offset = reader.whole("label_offset", 0, -1, 1);
   voc.classes = reader.text("classes", "");
   voc.protocol = reader.text("protocol", "");
@@ -53,7 +56,10 @@ VocTable read_table(const Json& table, TableReader& reader, FileDatasetParts& pa
 
 void read_label_sources(const VocTable& voc, FileDatasetParts& parts) {
   parts.classes = voc.classes.empty() ? voc_classes() : read_classes(voc.root / voc.classes, voc.protocol, voc.names);
-  if (voc.labels != "masks") parts.labels = read_label_lines(voc.root / voc.labels, parts.classes, voc.label_offset);
+  if (voc.labels.front() == "masks") return;
+  std::vector<std::filesystem::path> files;
+  for (const std::string& file : voc.labels) files.push_back(voc.root / file);
+  parts.labels = read_label_lines(files, parts.classes, voc.label_offset);
 }
 
 }  // namespace
@@ -78,7 +84,7 @@ std::shared_ptr<const Dataset> open_voc(const Json& table, std::int64_t images_l
   };
   const RoleSource source{list_images, labels_for_roles(parts, labels_read)};
   parts.roles = resolve_roles(voc.roles, source, images_limit, problems);
-  if (labels_read && parts.labels) require_labels(*parts.labels, parts.roles, voc.root / voc.labels, problems);
+  if (labels_read && parts.labels) require_labels(*parts.labels, parts.roles, voc.root / voc.labels.front(), problems);
   throw_if_any(std::move(problems));
   parts.image_path = [folder = voc.images, suffix = voc.image_suffix](const std::string& id) {
     return folder / (id + suffix);

@@ -22,6 +22,8 @@ std::string kind_of(Content content, std::string_view side) {
       return "masks";
     case Content::instances:
       return "instances";
+    case Content::boxes:
+      return "boxes";
     case Content::side:
       break;
   }
@@ -49,6 +51,12 @@ at::Tensor LabelledImages::instances(std::string_view image_id) {
   check(Content::instances, {});
   count({Content::instances, {}, std::string(image_id)});
   return content_->instances(image_id);
+}
+
+std::vector<dataset::Box> LabelledImages::boxes(std::string_view image_id) {
+  check(Content::boxes, {});
+  count({Content::boxes, {}, std::string(image_id)});
+  return dataset().boxes(image_id);
 }
 
 std::vector<std::int64_t> LabelledImages::image_labels(std::string_view image_id) {

@@ -43,6 +43,7 @@ class LabelledImages {
   at::Tensor mask(std::string_view image_id);                         ///< [H,W] uint8: 0..C, 255
   std::vector<std::int64_t> image_labels(std::string_view image_id);  ///< sorted, 1..C
   at::Tensor instances(std::string_view image_id);                    ///< [H,W] uint8: 0, one number an object, 255
+  std::vector<dataset::Box> boxes(std::string_view image_id);         ///< of the stored image, in the data set's order
   at::Tensor side(std::string_view name, std::string_view image_id);  ///< [H,W] uint8
 
   /// [C] bool of image_labels.

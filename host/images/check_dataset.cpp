@@ -4,7 +4,7 @@
 #include <system_error>
 #include <utility>
 
-#include <ATen/core/Tensor.h>
+#include <ATen/ATen.h>
 
 #include "images/decode.hpp"
 #include "seedbed/error.hpp"
@@ -19,18 +19,38 @@ class DatasetCheck {
   void check_image(const std::string& image_id, bool mask_required) {
     const dataset::ImageEntry& entry = dataset_.entry(image_id);
     const at::Tensor image = tried([&] { return decode_image(entry.image); });
+    if (check_drawn(entry, image)) return check_side(entry, image);
     std::error_code error;
     const bool has_mask = !entry.mask.empty() && std::filesystem::exists(entry.mask, error);
     if (has_mask || mask_required)
       compare(tried([&] { return decode_mask(entry.mask, dataset_.classes()); }), image, entry.mask);
     if (!entry.instances.empty() && std::filesystem::exists(entry.instances, error))
       compare(tried([&] { return decode_mask_values(entry.instances); }), image, entry.instances);
-    for (const auto& [name, file] : entry.side) compare(tried([&] { return decode_side(name, file); }), image, file);
+    check_side(entry, image);
   }
 
   std::vector<Finding> take() { return std::move(findings_); }
 
  private:
+  // Masks and objects that are drawn from annotations; false where the data set keeps them in files.
+  bool check_drawn(const dataset::ImageEntry& entry, const at::Tensor& image_hwc) {
+    bool is_drawn = true;
+    tried([&] {
+      const auto mask = dataset_.draw_mask(entry.id);
+      is_drawn = mask.has_value();
+      if (!is_drawn) return at::Tensor();
+      dataset_.draw_instances(entry.id);
+      compare(at::empty({mask->height_px, mask->width_px}, at::kByte), image_hwc, entry.image);
+      return at::Tensor();
+    });
+    return is_drawn;
+  }
+
+  void check_side(const dataset::ImageEntry& entry, const at::Tensor& image_hwc) {
+    for (const auto& [name, file] : entry.side)
+      compare(tried([&] { return decode_side(name, file); }), image_hwc, file);
+  }
+
   at::Tensor decode_side(const std::string& name, const std::filesystem::path& file) const {
     if (dataset_.side_kind(name) == dataset::SideKind::labels) return decode_mask(file, dataset_.classes());
     return decode_grey(file);

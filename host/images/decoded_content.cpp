@@ -31,6 +31,17 @@ void check_size(const at::Tensor& plane_hw, ImageSize image, const std::filesyst
                   "The image has " + size_text(image.height_px, image.width_px) + " pixels.");
 }
 
+// A plane drawn from annotations, which must fit the image that they are of.
+at::Tensor tensor_of(const dataset::DrawnPlane& drawn, const std::filesystem::path& image) {
+  const ImageSize size = read_image_size(image);
+  if (drawn.height_px == size.height_px && drawn.width_px == size.width_px)
+    return tensor_of(drawn.values_hw, {drawn.height_px, drawn.width_px});
+  throw UserError(
+      image.string(),
+      "The annotations state another size than the image has: `" + size_text(drawn.height_px, drawn.width_px) + "`.",
+      "The image has " + size_text(size.height_px, size.width_px) + " pixels.");
+}
+
 std::string key_of(std::string_view what, std::string_view image_id) {
   return std::string(what) + "/" + std::string(image_id);
 }
@@ -49,6 +60,7 @@ at::Tensor DecodedContent::mask(std::string_view image_id) {
   if (dataset_->kind() == "scenes") return render("mask", image_id);
   return kept(key_of("mask", image_id), [&] {
     const dataset::ImageEntry& entry = dataset_->entry(image_id);
+    if (const auto drawn = dataset_->draw_mask(image_id)) return tensor_of(*drawn, entry.image);
     if (entry.mask.empty())
       throw UserError("dataset.masks", "An image has no mask: `" + entry.id + "`.",
                       "Name the masks' folder with `masks`.");
@@ -62,6 +74,7 @@ at::Tensor DecodedContent::instances(std::string_view image_id) {
   if (dataset_->kind() == "scenes") return render("instances", image_id);
   return kept(key_of("instances", image_id), [&] {
     const dataset::ImageEntry& entry = dataset_->entry(image_id);
+    if (const auto drawn = dataset_->draw_instances(image_id)) return tensor_of(*drawn, entry.image);
     if (entry.instances.empty())
       throw UserError("dataset.instances", "An image has no map of its objects: `" + entry.id + "`.",
                       "Name their folder with `instances`.");

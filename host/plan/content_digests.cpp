@@ -23,11 +23,12 @@ std::string content_digest(const dataset::Dataset& dataset, const std::vector<st
   if (content == "image_labels") return dataset.digest(image_ids, Content::image_labels);
   if (content == "mask") return dataset.digest(image_ids, Content::mask);
   if (content == "instances") return dataset.digest(image_ids, Content::instances);
+  if (content == "boxes") return dataset.digest(image_ids, Content::boxes);
   if (content.starts_with(kSidePrefix)) {
     return dataset.digest(image_ids, Content::side, content.substr(kSidePrefix.size()));
   }
-  throw ContractError("plan", "stages read known kinds of content", "image, image_labels, mask, instances or side:NAME",
-                      "`" + std::string(content) + "`");
+  throw ContractError("plan", "stages read known kinds of content",
+                      "image, image_labels, mask, instances, boxes or side:NAME", "`" + std::string(content) + "`");
 }
 
 }  // namespace

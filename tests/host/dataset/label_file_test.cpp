@@ -23,7 +23,7 @@ TEST(LabelLines, AreRemappedSortedAndDistinct) {
   classes.known_value[7] = true;
   classes.label_of_value[8] = 0;
   classes.known_value[8] = true;
-  const auto labels = read_label_lines(folder.write("l.txt", "a 2 7 1\nb\n\nc 8\r\n"), classes, 0);
+  const auto labels = read_label_lines({folder.write("l.txt", "a 2 7 1\nb\n\nc 8\r\n")}, classes, 0);
   EXPECT_THAT(labels.at("a"), ElementsAre(1, 2));
   EXPECT_THAT(labels.at("b"), IsEmpty());
   EXPECT_THAT(labels.at("c"), IsEmpty());
@@ -31,7 +31,7 @@ TEST(LabelLines, AreRemappedSortedAndDistinct) {
 
 TEST(LabelLines, AreShifted) {
   const TempFolder folder;
-  const auto labels = read_label_lines(folder.write("l.txt", "a 0 1\n"), plain_classes({"cat", "dog"}), 1);
+  const auto labels = read_label_lines({folder.write("l.txt", "a 0 1\n")}, plain_classes({"cat", "dog"}), 1);
   EXPECT_THAT(labels.at("a"), ElementsAre(1, 2));
 }
 
@@ -40,7 +40,7 @@ TEST(LabelLines, NameWhatIsWrong) {
   const auto file = folder.write("l.txt", "a 1\nb 3\na 2\nc x\n");
   EXPECT_THAT(
       errors_of([&] {
-        read_label_lines(file, plain_classes({"cat", "dog"}), 0);
+        read_label_lines({file}, plain_classes({"cat", "dog"}), 0);
       }),
       ElementsAre(AllOf(HasSubstr("l.txt:2"), HasSubstr("`3`")), AllOf(HasSubstr("l.txt:3"), HasSubstr("twice: `a`")),
                   AllOf(HasSubstr("l.txt:4"), HasSubstr("`x`"))));

@@ -158,6 +158,52 @@ TEST_F(VocDataset, NamesAMissingRoot) {
   EXPECT_THAT(errors_of([] { Dataset::open(Json::object()); }), ElementsAre(HasSubstr("`kind`")));
 }
 
+TEST_F(VocDataset, ListsMayHoldLabels) {
+  folder_.write("ImageSets/Segmentation/train_cls.txt", "a 14\nb 0 14\n");
+  folder_.write("ImageSets/Segmentation/val_cls.txt", "d 1\n");
+  Json table = with("labels", {"ImageSets/Segmentation/train_cls.txt", "ImageSets/Segmentation/val_cls.txt"});
+  table["label_offset"] = 1;
+  table["roles"] = {{"train", "train_cls"}, {"test", "val_cls"}};
+  const auto dataset = Dataset::open(table);
+  EXPECT_THAT(dataset->role("train").image_ids, ElementsAre("a", "b"));
+  EXPECT_THAT(*dataset->image_labels("b"), ElementsAre(1, 15));
+  EXPECT_THAT(*dataset->image_labels("d"), ElementsAre(2));
+  folder_.write("ImageSets/Segmentation/val_cls.txt", "d 1\na 1\n");
+  EXPECT_THAT(errors_of([&] { Dataset::open(table); }),
+              ElementsAre(AllOf(HasSubstr("val_cls.txt:2"), HasSubstr("labels twice: `a`"))));
+}
+
+TEST_F(VocDataset, NamesWhatItDoesNotRead) {
+  EXPECT_THAT(errors_of([&] { Dataset::open(with("mask_suffix", ".mat")); }),
+              ElementsAre(AllOf(HasSubstr("dataset.mask_suffix"), HasSubstr("`SegmentationClassAug`"))));
+  folder_.write("cls_labels.npy", "");
+  EXPECT_THAT(errors_of([&] { Dataset::open(with("labels", "cls_labels.npy")); }),
+              ElementsAre(HasSubstr("of NumPy's is not read")));
+  EXPECT_THAT(errors_of([&] {
+                Dataset::open(with("roles", {{"train", "train_aug"}}));
+              }),
+              ElementsAre(AllOf(HasSubstr("no such list"), HasSubstr("Key `lists` names the folder"))));
+}
+
+// 10,582 images with SBD's masks, labels as DRS saw them in the masks; lists and labels lie apart from the images.
+TEST_F(VocDataset, TakesThePublishedLists) {
+  SEEDBED_SHARED_OR_SKIP(protocol, "data/voc12-protocol");
+  Json table = with("lists", protocol.string());
+  table["masks"] = "SegmentationClassAug";
+  table["labels"] = {(protocol / "drs/train_aug_cls.txt").string(), (protocol / "drs/val_cls.txt").string()};
+  table["label_offset"] = 1;
+  table["roles"] = {{"train", "train_aug"}, {"measure", "train"}, {"test", "val"}};
+  const auto dataset = Dataset::open(table);
+  EXPECT_THAT(dataset->role("train").image_ids, SizeIs(10582));
+  EXPECT_EQ(dataset->role("train").images_without_class, 0);
+  EXPECT_THAT(dataset->role("measure").image_ids, SizeIs(1464));
+  EXPECT_THAT(dataset->role("test").image_ids, SizeIs(1449));
+  EXPECT_THAT(*dataset->image_labels("2007_000032"), ElementsAre(1, 15));
+  EXPECT_EQ(dataset->entry("2007_000032").mask, folder_ / "SegmentationClassAug/2007_000032.png");
+  table["roles"] = {{"train", "psa/train_aug_pairs"}, {"test", "drs/val_cls"}};
+  EXPECT_EQ(Dataset::open(table)->role("train").image_ids, dataset->role("train").image_ids);
+}
+
 TEST(Coco549, OpensUnderItsMainProtocol) {
   SEEDBED_SHARED_OR_SKIP(root, "data/coco549");
   const auto dataset = Dataset::open(

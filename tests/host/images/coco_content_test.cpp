@@ -1,0 +1,78 @@
+// Masks, objects and boxes of a data set that draws them.
+#include <gmock/gmock.h>
+
+#include "../dataset/coco_folder.hpp"
+#include "image_files.hpp"
+#include "images/accessor.hpp"
+#include "images/check_dataset.hpp"
+#include "seedbed/error.hpp"
+
+namespace seedbed::images {
+namespace {
+
+using dataset::Content;
+using seedbed::testing::CocoFolder;
+using seedbed::testing::jpeg_bytes;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class CocoContent : public ::testing::Test {
+ protected:
+  CocoContent() {
+    for (const char* id : {"a", "b", "c"})
+      coco_.folder().write("train/" + std::string(id) + ".jpg", jpeg_bytes(4, 6, 3));
+  }
+
+  LabelledImages open(std::set<Content> contents) const {
+    return {std::make_shared<DecodedContent>(dataset::Dataset::open(coco_.table())),
+            {"cam", "train", "train", std::move(contents), {}}};
+  }
+
+  CocoFolder coco_;
+};
+
+TEST_F(CocoContent, HandsOutWhatIsDrawn) {
+  LabelledImages images = open({Content::mask, Content::instances, Content::boxes, Content::image_labels});
+  EXPECT_EQ(images.mask("a")[1][1].item<int>(), 2);
+  EXPECT_EQ(images.mask("b")[3][5].item<int>(), 255);
+  EXPECT_EQ(images.instances("a")[1][1].item<int>(), 1);
+  EXPECT_THAT(images.image_labels("a"), ElementsAre(1, 2));
+  EXPECT_THAT(images.boxes("a"), SizeIs(2));
+  EXPECT_THAT(images.boxes("b"), SizeIs(2));
+  const auto ledger = images.ledger();
+  ASSERT_EQ(ledger.front().kind, "boxes");
+  EXPECT_EQ(ledger.front().opens, 2);
+}
+
+TEST_F(CocoContent, KeepsBoxesFromWhoDidNotDeclareThem) {
+  LabelledImages images = open({Content::image});
+  EXPECT_THROW(images.boxes("a"), ContractError);
+}
+
+TEST_F(CocoContent, FitsItsImages) {
+  coco_.folder().write("train/a.jpg", jpeg_bytes(6, 4, 3));
+  LabelledImages images = open({Content::mask, Content::instances});
+  EXPECT_THROW(images.mask("a"), UserError);
+  EXPECT_THROW(images.instances("a"), UserError);
+}
+
+TEST_F(CocoContent, IsChecked) {
+  EXPECT_THAT(check_dataset_table(coco_.table()), IsEmpty());
+  coco_.folder().write("train/a.jpg", jpeg_bytes(6, 4, 3));
+  std::filesystem::remove(coco_.folder() / "train/b.jpg");
+  EXPECT_THAT(check_dataset_table(coco_.table()), ElementsAre(AllOf(Field(&Finding::where, HasSubstr("a.jpg")),
+                                                                    Field(&Finding::problem, HasSubstr("6 x 4"))),
+                                                              Field(&Finding::where, HasSubstr("b.jpg"))));
+  coco_.folder().write("lists/more.txt", "a\nz\n");
+  dataset::Json table = coco_.with("roles", {{"test", "more"}});
+  table["labels"] = "masks";
+  EXPECT_THAT(check_dataset_table(table),
+              ::testing::Contains(Field(&Finding::problem, HasSubstr("not hold this image: `z`"))));
+}
+
+}  // namespace
+}  // namespace seedbed::images

@@ -1,13 +1,13 @@
 #include <ATen/ATen.h>
 
 #include "seedbed/error.hpp"
+#include "stages/agreement.hpp"
 #include "stages/member.hpp"
 
 namespace seedbed::stages {
 namespace {
 
-/// Joins labels made with a strong and with a weak background: classes that the strong one leaves, background that even
-/// the weak one gives, and pixels in doubt.
+/// Joins the labels of its two inputs image by image.
 class AgreeMember : public Member {
  public:
   explicit AgreeMember(const StageContext& context)
@@ -24,16 +24,11 @@ class AgreeMember : public Member {
       throw ContractError("map stage", "labels of one image have one size", sure.toString(),
                           loose.toString() + " of `" + image_id + "`");
     }
-    const at::Tensor is_class = sure.ne(kBackgroundLabel).logical_and(sure.lt(kUndecidedLabel));
-    const at::Tensor is_background = loose.eq(kBackgroundLabel);
-    // Where the two contradict each other IRN takes the class and PSA the background.
-    const at::Tensor background = background_wins_ ? is_background : is_background.logical_and(is_class.logical_not());
     ImageProduct product;
     product.height_px = strong.height_px;
     product.width_px = strong.width_px;
     product.labels.emplace();
-    product.labels->labels_nhw =
-        at::full_like(sure, doubtful_).where(is_class.logical_not(), sure).masked_fill(background, kBackgroundLabel);
+    product.labels->labels_nhw = agreed_labels(sure, loose, background_wins_, doubtful_);
     return product;
   }
 
@@ -45,6 +40,16 @@ class AgreeMember : public Member {
 };
 
 }  // namespace
+
+at::Tensor agreed_labels(const at::Tensor& strong_nhw, const at::Tensor& weak_nhw, bool background_wins,
+                         std::int64_t doubtful) {
+  const at::Tensor is_class = strong_nhw.ne(kBackgroundLabel).logical_and(strong_nhw.lt(kUndecidedLabel));
+  const at::Tensor is_background = weak_nhw.eq(kBackgroundLabel);
+  const at::Tensor background = background_wins ? is_background : is_background.logical_and(is_class.logical_not());
+  return at::full_like(strong_nhw, doubtful)
+      .where(is_class.logical_not(), strong_nhw)
+      .masked_fill(background, kBackgroundLabel);
+}
 
 std::unique_ptr<Member> make_agree(const StageContext& context) { return std::make_unique<AgreeMember>(context); }
 

@@ -11,8 +11,9 @@ namespace {
 
 constexpr std::size_t kListedNames = 8;
 
-// First words under which reference models keep the classifier that a backbone has no place for.
-constexpr std::array<std::string_view, 5> kClassifierNames{"classifier", "fc", "head", "heads", "aux_classifier"};
+// First words under which reference models keep the classifier or segmentation head that a backbone has no place for.
+constexpr std::array<std::string_view, 6> kClassifierNames{"classifier",     "fc",  "head", "heads",
+                                                           "aux_classifier", "aspp"};
 
 bool is_classifier(std::string_view name) {
   const std::string_view first = name.substr(0, name.find('.'));

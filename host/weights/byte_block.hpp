@@ -17,8 +17,12 @@ class ByteBlock {
   /// A private mapping of the file. Throws: UserError naming the file where it cannot be read.
   static ByteBlock map(const std::filesystem::path& file);
 
-  /// New memory, not initialised. Throws: std::bad_alloc.
+  /// New memory, not initialised, aligned for any number. Throws: std::bad_alloc.
   static ByteBlock allocate(std::size_t num_bytes);
+
+  /// The same bytes in new memory. A mapping gives its pages back as they are copied, so its bytes are never twice in
+  /// memory; only for bytes that nobody has written to. Throws: std::bad_alloc.
+  ByteBlock copied() const;
 
   std::byte* data() const { return bytes_.data(); }
   std::size_t size() const { return bytes_.size(); }

@@ -3,7 +3,7 @@
     cmake --build build/release --target backbones_pass all_plugins
     python3 tests/bench/backbones_beside_pytorch.py build/release
 
-Without --python it makes its own environment from PyPI (torch 2.11.0, torchvision) in a temporary folder; with it, that
+Without --python it makes its own environment from PyPI (torch 2.11.0, torchvision, timm) in a temporary folder; with it, that
 Python has to have them. A line is a pair of processes, asked in turn; the figures are medians over
 the pairs after one pass each that is not counted. `wall` and `cpu` are their time over ours, by the clock and of the
 processors: where other work shares the machine, `cpu` is the steadier one. `peak` is the growth of the process's peak
@@ -20,12 +20,14 @@ import tempfile
 import time
 import venv
 
-PACKAGES = ["torch==2.11.0", "torchvision"]
+PACKAGES = ["torch==2.11.0", "torchvision", "timm==1.0.31"]
 
 # name: (plugin, method, tap, parameters, input size)
 NETWORKS = {
     "resnet50": ("resnet", "resnet50", "final", [], 448),
     "vgg16": ("vgg16", "vgg16", "final", [], 321),
+    "vit_b16": ("vit", "vit", "tokens", ["preset=vit_base"], 448),
+    "clip_b16": ("clip", "clip", "tokens", [], 448),
 }
 
 
@@ -38,8 +40,19 @@ def reference(name):
     if name == "resnet50":
         net = torchvision.models.resnet50()
         return torch.nn.Sequential(*list(net.children())[:-2]), net.state_dict()
-    net = torchvision.models.vgg16()
-    return net.features, net.state_dict()
+    if name == "vgg16":
+        net = torchvision.models.vgg16()
+        return net.features, net.state_dict()
+    if name == "vit_b16":
+        import timm
+
+        net = timm.create_model("vit_base_patch16_224", pretrained=False, dynamic_img_size=True)
+        net.forward = net.forward_features
+        return net, net.state_dict()
+    from clip_vision import VisionTransformer
+
+    net = VisionTransformer()
+    return net, {f"visual.{key}": value for key, value in net.state_dict().items()}
 
 
 def memory_mb(field):

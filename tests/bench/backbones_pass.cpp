@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -30,7 +32,7 @@ using Clock = std::chrono::steady_clock;
 struct Task {
   std::filesystem::path library;
   std::string method;
-  ParameterValues parameters;
+  std::vector<std::pair<std::string, std::string>> parameters;  ///< names and their texts
   std::string tap;
   std::filesystem::path weights;
   std::int64_t size_px = 0;
@@ -71,15 +73,56 @@ double processor_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
+template <typename T>
+T number_from(const std::string& name, const std::string& text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && end == text.data() + text.size()) return value;
+  throw UserError(name, "This is no number: `" + text + "`.", name + "=12");
+}
+
+ParameterValue value_from(const ParameterSpec& spec, const std::string& text) {
+  switch (spec.type) {
+    case ParameterType::boolean:
+      return text == "true";
+    case ParameterType::integer:
+      return number_from<std::int64_t>(spec.name, text);
+    case ParameterType::number:
+      return number_from<double>(spec.name, text);
+    case ParameterType::text:
+    case ParameterType::file:
+      return text;
+    default:
+      throw UserError(spec.name, "Lists cannot be set here.", "a preset");
+  }
+}
+
+// The defaults, then `preset`, then single parameters, in the order of the words.
+ParameterValues values_from(const Task& task, const MethodManifest& manifest) {
+  ParameterValues values;
+  for (const ParameterSpec& spec : manifest.parameters) values[spec.name] = spec.default_value;
+  for (const auto& [name, text] : task.parameters) {
+    if (name == "preset") {
+      const auto preset = std::ranges::find(manifest.presets, text, &Preset::name);
+      if (preset == manifest.presets.end())
+        throw UserError(name, "No such preset: `" + text + "`.", "one of plugin.toml");
+      for (const auto& [parameter, value] : preset->parameters) values[parameter] = value;
+      continue;
+    }
+    const auto spec = std::ranges::find(manifest.parameters, name, &ParameterSpec::name);
+    if (spec == manifest.parameters.end()) throw UserError(name, "No such parameter.", "one of plugin.toml");
+    values[name] = value_from(*spec, text);
+  }
+  return values;
+}
+
 std::shared_ptr<Backbone> make_backbone(const Task& task, plugin::Registry& registry, RunContext& run) {
   registry.load(task.library);
   const plugin::RegisteredMethod& method = registry.find(MethodKind::backbone, task.method);
-  ParameterValues values = task.parameters;
-  for (const ParameterSpec& spec : method.manifest.parameters) values.try_emplace(spec.name, spec.default_value);
   ModelContext context;
   context.class_names = {"object"};
   context.run = &run;
-  auto backbone = std::get<Factory<Backbone>>(method.make)(values, context);
+  auto backbone = std::get<Factory<Backbone>>(method.make)(values_from(task, method.manifest), context);
   backbone->train(false);
   const StateReport report = backbone->load_weights(weights::read_weights(task.weights));
   if (!report.missing.empty() || !report.misshapen.empty()) {
@@ -122,7 +165,7 @@ void serve(const Task& task) {
 }  // namespace
 }  // namespace seedbed
 
-// LIBRARY METHOD TAP WEIGHTS SIZE BATCH forward|backward THREADS [PARAMETER=TEXT ...]
+// LIBRARY METHOD TAP WEIGHTS SIZE BATCH forward|backward THREADS [preset=NAME] [PARAMETER=VALUE ...]
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.size() < 8) return 2;
@@ -139,7 +182,8 @@ int main(int argc, char** argv) {
                        .backward = words[6] == "backward"};
     for (std::size_t i = 8; i < words.size(); ++i) {
       const std::size_t equals = words[i].find('=');
-      task.parameters[words[i].substr(0, equals)] = words[i].substr(equals + 1);
+      if (equals == std::string::npos) throw seedbed::UserError(words[i], "This sets nothing.", "PARAMETER=VALUE");
+      task.parameters.emplace_back(words[i].substr(0, equals), words[i].substr(equals + 1));
     }
     seedbed::serve(task);
   } catch (const seedbed::UserError& error) {

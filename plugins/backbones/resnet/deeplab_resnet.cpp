@@ -1,6 +1,7 @@
 #include "deeplab_resnet.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -159,6 +160,15 @@ void DeepLabResNet::add_block(Group& stage, const std::string& name, const Block
 ForwardResult DeepLabResNet::forward(const ForwardRequest& request) {
   require_servable(request, *this);
   return chain_.run(with_channels_last(request));
+}
+
+StateReport DeepLabResNet::load_weights(const NamedTensors& tensors) {
+  constexpr std::string_view wrapper = "base.";
+  NamedTensors unwrapped;
+  for (const auto& [name, tensor] : tensors) {
+    unwrapped[name.starts_with(wrapper) ? name.substr(wrapper.size()) : name] = tensor;
+  }
+  return load_state(unwrapped);
 }
 
 std::shared_ptr<Backbone> DeepLabResNet::clone() const {

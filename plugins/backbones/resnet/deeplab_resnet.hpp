@@ -39,8 +39,9 @@ class DeepLabResNet final : public Backbone {
   ForwardResult forward(const ForwardRequest& request) override;
   std::shared_ptr<Backbone> clone() const override;
 
-  /// Names as in the authors' files. What belongs to the head (aspp.*) is left for it: listed as extra.
-  StateReport load_weights(const NamedTensors& tensors) override { return load_state(tensors); }
+  /// Names as in the authors' files, also behind the `base.` of their multi-scale wrapper. What belongs to the head (aspp.*)
+  /// is listed as extra.
+  StateReport load_weights(const NamedTensors& tensors) override;
 
  private:
   class Group;

@@ -9,6 +9,7 @@
 
 #include "bas_losses.hpp"
 #include "seedbed/error.hpp"
+#include "seedbed/fine_tuning_parameters.hpp"
 
 namespace seedbed::bas {
 namespace {
@@ -38,12 +39,7 @@ at::Tensor drawn_classes(const at::Tensor& present_nc, RunContext& run) {
 
 Bas::Bas(const BasParameters& parameters, const ModelContext& context)
     : parameters_(parameters),
-      backbone_(register_module("backbone", context.backbone),
-                {.freeze_backbone = parameters.freeze_backbone,
-                 .batch_statistics = parameters.batch_norm == "batch",
-                 .new_learning_rate_factor = parameters.new_learning_rate_factor,
-                 .bias_learning_rate_factor = parameters.bias_learning_rate_factor,
-                 .bias_weight_decay_factor = parameters.bias_weight_decay_factor}) {
+      backbone_(register_module("backbone", context.backbone), fine_tuning_options(parameters)) {
   if (parameters_.map_kernel % 2 == 0) {
     throw UserError("map_kernel",
                     "a map keeps its size under an odd kernel: `" + std::to_string(parameters_.map_kernel) + "`",

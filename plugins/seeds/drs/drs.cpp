@@ -7,6 +7,7 @@
 
 #include "seedbed/classifier_generator.hpp"
 #include "seedbed/error.hpp"
+#include "seedbed/fine_tuning_parameters.hpp"
 #include "site_choice.hpp"
 
 namespace seedbed::drs {
@@ -20,12 +21,7 @@ Site extra_site(std::size_t index, std::int64_t width) {
 
 Drs::Drs(const DrsParameters& parameters, const ModelContext& context)
     : parameters_(parameters),
-      backbone_(register_module("backbone", context.backbone),
-                {.freeze_backbone = parameters.freeze_backbone,
-                 .batch_statistics = parameters.batch_norm == "batch",
-                 .new_learning_rate_factor = parameters.new_learning_rate_factor,
-                 .bias_learning_rate_factor = parameters.bias_learning_rate_factor,
-                 .bias_weight_decay_factor = parameters.bias_weight_decay_factor}) {
+      backbone_(register_module("backbone", context.backbone), fine_tuning_options(parameters)) {
   const TapInfo tap = find_tap(backbone_.backbone(), parameters_.tap);
   if (tap.is_sequence) {
     throw UserError("tap", "the extra layers are convolutions, and this tap is a sequence: `" + tap.name + "`",

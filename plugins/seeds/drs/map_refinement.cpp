@@ -4,6 +4,7 @@
 #include <c10/core/GradMode.h>
 
 #include "seedbed/error.hpp"
+#include "seedbed/fine_tuning_parameters.hpp"
 #include "seedbed/kernels/resize.hpp"
 
 namespace seedbed::drs {
@@ -37,12 +38,7 @@ at::Tensor refinement_target(const at::Tensor& maps_nchw, bool quantise, bool ke
 
 MapRefinement::MapRefinement(const DrsMapRefinementParameters& parameters, const ModelContext& context)
     : parameters_(parameters),
-      backbone_(register_module("backbone", required(context.backbone)),
-                {.freeze_backbone = parameters.freeze_backbone,
-                 .batch_statistics = parameters.batch_norm == "batch",
-                 .new_learning_rate_factor = parameters.new_learning_rate_factor,
-                 .bias_learning_rate_factor = 1.0,
-                 .bias_weight_decay_factor = 1.0}) {
+      backbone_(register_module("backbone", required(context.backbone)), fine_tuning_options(parameters)) {
   const TapInfo tap = find_tap(backbone_.backbone(), parameters_.tap);
   if (tap.is_sequence) {
     throw UserError("tap", "the extra layers are convolutions, and this tap is a sequence: `" + tap.name + "`",

@@ -11,6 +11,7 @@
 
 #include "peak_response_rule.hpp"
 #include "seedbed/error.hpp"
+#include "seedbed/fine_tuning_parameters.hpp"
 #include "seedbed/kernels/fusion.hpp"
 #include "seedbed/kernels/resize.hpp"
 
@@ -60,12 +61,7 @@ Prm::Prm(const PrmParameters& parameters, const ModelContext& context)
     : parameters_(parameters),
       peak_options_(peak_options(parameters)),
       mask_options_(mask_options(parameters)),
-      backbone_(register_module("backbone", context.backbone),
-                {.freeze_backbone = parameters.freeze_backbone,
-                 .batch_statistics = parameters.batch_norm == "batch",
-                 .new_learning_rate_factor = parameters.new_learning_rate_factor,
-                 .bias_learning_rate_factor = parameters.bias_learning_rate_factor,
-                 .bias_weight_decay_factor = parameters.bias_weight_decay_factor}) {
+      backbone_(register_module("backbone", context.backbone), fine_tuning_options(parameters)) {
   for (const auto& [name, window] :
        {std::pair{"peak_window", parameters_.peak_window}, {"smoothing_px", parameters_.smoothing_px}}) {
     if (window % 2 == 0)

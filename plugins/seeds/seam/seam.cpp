@@ -11,6 +11,7 @@
 #include "pixel_correlation.hpp"
 #include "seam_losses.hpp"
 #include "seedbed/error.hpp"
+#include "seedbed/fine_tuning_parameters.hpp"
 #include "seedbed/kernels/resize.hpp"
 
 namespace seedbed::seam {
@@ -53,12 +54,7 @@ at::Tensor resized(const at::Tensor& maps, std::int64_t height, std::int64_t wid
 
 Seam::Seam(const SeamParameters& parameters, const ModelContext& context)
     : parameters_(parameters),
-      backbone_(register_module("backbone", context.backbone),
-                {.freeze_backbone = parameters.freeze_backbone,
-                 .batch_statistics = parameters.batch_norm == "batch",
-                 .new_learning_rate_factor = parameters.new_learning_rate_factor,
-                 .bias_learning_rate_factor = parameters.bias_learning_rate_factor,
-                 .bias_weight_decay_factor = parameters.bias_weight_decay_factor}) {
+      backbone_(register_module("backbone", context.backbone), fine_tuning_options(parameters)) {
   const std::size_t num_context = parameters_.context_taps.size();
   if (parameters_.context_widths.size() != num_context) {
     throw UserError("context_widths",

@@ -9,6 +9,7 @@
 #include "adjustment.hpp"
 #include "seedbed/classifier_generator.hpp"
 #include "seedbed/error.hpp"
+#include "seedbed/fine_tuning_parameters.hpp"
 #include "seedbed/kernels/view_geometry.hpp"
 
 namespace seedbed::usage_inferred {
@@ -46,12 +47,7 @@ double ramp(const StepRequest& request, double epochs) {
 
 UsageInferred::UsageInferred(const UsageInferredParameters& parameters, const ModelContext& context)
     : parameters_(parameters),
-      backbone_(register_module("backbone", context.backbone),
-                {.freeze_backbone = parameters.freeze_backbone,
-                 .batch_statistics = parameters.batch_norm == "batch",
-                 .new_learning_rate_factor = parameters.new_learning_rate_factor,
-                 .bias_learning_rate_factor = parameters.bias_learning_rate_factor,
-                 .bias_weight_decay_factor = parameters.bias_weight_decay_factor}) {
+      backbone_(register_module("backbone", context.backbone), fine_tuning_options(parameters)) {
   const TapInfo tap = find_tap(backbone_.backbone(), parameters_.tap);
   if (tap.is_sequence) {
     throw UserError("tap", "class maps need a map, and this tap is a sequence: `" + tap.name + "`",

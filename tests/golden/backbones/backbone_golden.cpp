@@ -60,7 +60,7 @@ std::vector<std::int64_t> shape_from(const std::string& text) {
 
 // The shared folder's, the tree's own and those named in the environment.
 std::vector<fs::path> golden_folders() {
-  std::vector<fs::path> folders{"tests/golden/backbones/timm"};
+  std::vector<fs::path> folders{"tests/golden/backbones/timm", "tests/golden/backbones/deeplab_pytorch"};
   if (const auto folder = shared_path("goldens/backbones")) folders.push_back(*folder);
   const char* extra = std::getenv("SEEDBED_GOLDENS_EXTRA");
   std::istringstream names(extra ? extra : "");
@@ -99,8 +99,8 @@ class GoldenTest : public ::testing::Test {
   std::function<NamedTensors(const BackboneGolden&)> run_;
 };
 
-// Entries of group `backbone` are all to be computed.
-bool may_wait(const BackboneGolden& golden) { return golden.group() != "backbone"; }
+// Entries of the groups `backbone` and `head` are all to be computed.
+bool may_wait(const BackboneGolden& golden) { return golden.group() != "backbone" && golden.group() != "head"; }
 
 class UnservedTest : public ::testing::Test {
  public:
@@ -164,6 +164,14 @@ double BackboneGolden::number(std::string_view key) const {
   const auto value = entry_->table["config"][key].value<double>();
   if (!value) throw std::runtime_error("golden `" + name() + "` has no config `" + std::string(key) + "`");
   return *value;
+}
+
+std::vector<double> BackboneGolden::numbers(std::string_view key) const {
+  const toml::array* values = entry_->table["config"][key].as_array();
+  if (!values) throw std::runtime_error("golden `" + name() + "` has no config `" + std::string(key) + "`");
+  std::vector<double> numbers;
+  for (const toml::node& value : *values) numbers.push_back(value.value<double>().value());
+  return numbers;
 }
 
 bool BackboneGolden::flag(std::string_view key, bool otherwise) const {

@@ -12,7 +12,7 @@
 
 #include "seedbed/types.hpp"
 
-/// The goldens of backbones and heads: what shared/goldens/backbones/index.toml, the folder `timm` beside this
+/// The goldens of backbones and heads: what shared/goldens/backbones/index.toml, the folders `timm` and `deeplab_pytorch` beside this
 /// file and the folders named in SEEDBED_GOLDENS_EXTRA hold (the folder's README.md says how they are compared).
 namespace seedbed::testing {
 
@@ -30,6 +30,7 @@ class BackboneGolden {
   std::int64_t integer(std::string_view key) const;
   std::vector<std::int64_t> integers(std::string_view key) const;
   double number(std::string_view key) const;
+  std::vector<double> numbers(std::string_view key) const;
   bool flag(std::string_view key, bool otherwise) const;
   std::string text(std::string_view key, std::string_view otherwise) const;
   std::vector<std::string> texts(std::string_view key) const;
@@ -55,8 +56,8 @@ struct BackboneGoldenRunner {
   std::function<NamedTensors(const BackboneGolden&)> run;
 };
 
-/// Registers one test for each entry that a runner fits, a failing one for each of group `backbone` that none fits, and one
-/// skipped test that lists the pending ones.
+/// Registers one test for each entry that a runner fits, a failing one for each of group `backbone` or `head` that none
+/// fits, and one skipped test that lists the pending ones.
 void register_backbone_goldens(const std::vector<BackboneGoldenRunner>& runners);
 
 std::vector<BackboneGoldenRunner> clip_runners();
@@ -65,5 +66,6 @@ std::vector<BackboneGoldenRunner> squeezenet_runners();
 std::vector<BackboneGoldenRunner> drs_runners();
 std::vector<BackboneGoldenRunner> transformer_runners();
 std::vector<BackboneGoldenRunner> head_runners();
+std::vector<BackboneGoldenRunner> segformer_runners();
 
 }  // namespace seedbed::testing

@@ -8,6 +8,7 @@ int main(int argc, char** argv) {
   for (const auto& runner : seedbed::testing::clip_runners()) runners.push_back(runner);
   for (const auto& runner : seedbed::testing::drs_runners()) runners.push_back(runner);
   for (const auto& runner : seedbed::testing::head_runners()) runners.push_back(runner);
+  for (const auto& runner : seedbed::testing::segformer_runners()) runners.push_back(runner);
   for (const auto& runner : seedbed::testing::convolutional_runners()) runners.push_back(runner);
   for (const auto& runner : seedbed::testing::transformer_runners()) runners.push_back(runner);
   seedbed::testing::register_backbone_goldens(runners);

@@ -385,13 +385,13 @@ TEST_F(LabelCorrectionTest, AdeleGoesOnFromItsStateAndItsStores) {
       {"record_every", std::int64_t{2}}, {"correction_confidence", 0.5}, {"relative_change", 0.5}};
   const auto whole = strategy("adele", parameters, 1);
   KeptServices stores(run_, {images({"a"}), images({"b"})});
-  fit(*whole, stores, 0, 22);  // in the middle of an epoch, and of a stretch of the course
+  fit(*whole, stores, 0, 25);  // in the middle of an epoch, and of a stretch of the course
   const auto resumed = strategy("adele", parameters, 2);
   EXPECT_TRUE(resumed->load_state(whole->state()).complete());
   KeptServices copied(run_, {images({"a"}), images({"b"})});
   copied.stores() = stores.stores();
-  fit(*whole, stores, 22, 40);
-  fit(*resumed, copied, 22, 40);
+  fit(*whole, stores, 25, 40);
+  fit(*resumed, copied, 25, 40);
   for (const auto& [name, tensor] : whole->state())
     EXPECT_THAT(resumed->state().at(name), equals_tensor(tensor)) << name;
   for (const auto& [name, kept] : stores.stores()) {

@@ -96,8 +96,9 @@ void Mars::collect(const StepRequest& request) {
   request.map_store(kStore).write(image.image_ids.front(), centroids);
 }
 
+// A step must have a graph, and here nothing is trained: the zero is its own leaf.
 LossTerms Mars::training_step(const StepRequest& request) {
-  return {{"collected", at::zeros({}, at::TensorOptions().device(request.run->device()))}};
+  return {{"collected", at::zeros({}, at::TensorOptions().device(request.run->device()).requires_grad(true))}};
 }
 
 void Mars::finish(EpochServices& services) {

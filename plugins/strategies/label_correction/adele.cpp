@@ -1,5 +1,6 @@
 #include "adele.hpp"
 
+#include <optional>
 #include <string>
 
 #include <ATen/ATen.h>
@@ -175,9 +176,9 @@ void Adele::correct(const ViewBatch& image, const at::Tensor& corrected_k, Corre
   allowed_k.slice(0, 1).logical_and_(image.present_nc[0].cpu());
   allowed_k[kBackgroundLabel] = true;
   const CorrectionRule rule{.min_confidence = parameters_.correction_confidence};
-  if (const auto result = corrected(labels.of_image(image), probabilities_khw, allowed_k, rule)) {
-    labels.keep(image, *result);
-  }
+  const at::Tensor before_hw = labels.of_image(image);
+  const std::optional<at::Tensor> after_hw = corrected(before_hw, probabilities_khw, allowed_k, rule);
+  if (after_hw && !at::equal(*after_hw, before_hw)) labels.keep(image, *after_hw);
 }
 
 }  // namespace seedbed::label_correction

@@ -71,6 +71,7 @@ int run_program(int argc, char** argv) {
   add_plugins_verb(app, session);
   add_datasets_verb(app, session);
   add_weights_verb(app, session);
+  add_evaluate_verb(app, session);
   add_doctor_verb(app, session);
   try {
     app.parse(argc, argv);

@@ -15,6 +15,7 @@ void add_plugins_verb(CLI::App& app, const std::shared_ptr<Session>& session);
 void add_datasets_verb(CLI::App& app, const std::shared_ptr<Session>& session);
 void add_results_verb(CLI::App& app, const std::shared_ptr<Session>& session);
 void add_weights_verb(CLI::App& app, const std::shared_ptr<Session>& session);
+void add_evaluate_verb(CLI::App& app, const std::shared_ptr<Session>& session);
 void add_doctor_verb(CLI::App& app, const std::shared_ptr<Session>& session);
 
 // Below `results`.

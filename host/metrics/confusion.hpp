@@ -60,6 +60,9 @@ std::vector<std::optional<double>> precision(const LabelCounts& counts);
 std::vector<std::optional<double>> recall(const LabelCounts& counts);
 std::vector<std::optional<double>> dice(const LabelCounts& counts);
 
+/// Harmonic mean of precision and recall as mmsegmentation has it: where both are 0 it is undefined, where dice is 0.
+std::vector<std::optional<double>> f1(const LabelCounts& counts);
+
 /// nullopt where no label takes part.
 std::optional<double> mean_iou(const LabelCounts& counts, MeanOver over);
 std::optional<double> pixel_accuracy(const LabelCounts& counts);

@@ -94,6 +94,13 @@ std::vector<std::optional<double>> dice(const LabelCounts& c) {
   return shares(c, [&](std::size_t k) { return Share{2 * c.intersection[k], c.truth[k] + c.predicted[k]}; });
 }
 
+std::vector<std::optional<double>> f1(const LabelCounts& c) {
+  std::vector<std::optional<double>> values = dice(c);
+  for (std::size_t label = 0; label < values.size(); ++label)
+    if (c.intersection[label] == 0) values[label] = std::nullopt;
+  return values;
+}
+
 std::optional<double> mean_defined(const std::vector<std::optional<double>>& values) {
   double sum = 0;
   std::int64_t count = 0;

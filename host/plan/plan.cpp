@@ -1,11 +1,13 @@
 #include "plan/plan.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "digest/sha256.hpp"
 #include "plan/bindings.hpp"
 #include "plan/cell_planner.hpp"
 #include "plan/content_digests.hpp"
+#include "seedbed/error.hpp"
 
 namespace seedbed::plan {
 namespace {
@@ -56,6 +58,20 @@ Json exclusions_as_json(const study::Study& study) {
   return list;
 }
 
+// A metric that no target can have is a mistake, in whatever cell; told once nothing of the study records it.
+void require_recorded(const study::Study& study, const Plan& plan) {
+  std::set<std::string> recorded;
+  for (const PlannedStage& stage : plan.stages)
+    for (const Json& name : stage.spec.settings.value("metrics", Json::array())) recorded.insert(name);
+  for (const study::Cell& cell : study.cells)
+    for (const Json& name : cell.resolved.at("score").value("metrics", Json::array()))
+      if (!recorded.contains(name.get<std::string>()))
+        throw UserError(
+            "score.metrics", "No target that is scored can have this metric: `" + name.get<std::string>() + "`.",
+            "metrics of outlines need labels, those of maps and boxes maps without a background plane, those "
+            "of calibration predictions (host/metrics/README.md)");
+}
+
 }  // namespace
 
 const PlannedStage* Plan::find(std::string_view key) const {
@@ -98,6 +114,7 @@ Plan make_plan(const study::Study& study, const manifest::Catalogue& catalogue) 
                                   .stages = plan_cell(point.resolved, settings, table)});
     }
   }
+  require_recorded(study, plan);
   if (!plan.datasets.empty()) {
     plan.study.dataset_kind = plan.datasets.front()->kind();
     plan.study.dataset_digests = dataset_digests(*plan.datasets.front(), digests);

@@ -5,11 +5,16 @@
 
 namespace seedbed::run {
 
-protocol::Json ask_worker(const std::filesystem::path& worker_program, const protocol::Json& request) {
+protocol::Json ask_worker(const std::filesystem::path& worker_program, const protocol::Json& request,
+                          const std::function<void(std::int64_t done, std::int64_t total)>& progress) {
   WorkerProcess worker(worker_program);
   worker.channel().send({{"kind", "ask"}, {"request", request}});
   while (const auto message = worker.channel().receive()) {
-    if (message->value("kind", "") != "answer") continue;
+    const std::string kind = message->value("kind", "");
+    if (kind == "answering" && progress) {
+      progress(message->value("done", std::int64_t{0}), message->value("total", std::int64_t{0}));
+    }
+    if (kind != "answer") continue;
     if (!message->contains("error")) return message->at("value");
     const protocol::Json& error = message->at("error");
     throw UserError(error.value("where", ""), error.value("message", ""), error.value("hint", ""));

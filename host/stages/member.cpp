@@ -15,6 +15,7 @@ const std::map<std::string, Maker> kMakers{{"map.seeds", make_seeds},
                                            {"choose.threshold", make_choose},
                                            {"score.sweep", make_score_sweep},
                                            {"score.labels", make_score_labels},
+                                           {"score.maps", make_score_maps},
                                            {"score.classification", make_score_classification},
                                            {"score.instances", make_score_instances}};
 

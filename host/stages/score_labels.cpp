@@ -1,3 +1,4 @@
+#include "metrics/label_scorer.hpp"
 #include "seedbed/error.hpp"
 #include "stages/artefact_file.hpp"
 #include "stages/member.hpp"
@@ -23,27 +24,25 @@ class ScoreLabelsMember : public Member {
   explicit ScoreLabelsMember(const StageContext& context)
       : context_(context),
         under_(scored_under(context)),
-        void_(metrics::predicted_void_from(context.spec.settings.value("void", "background"))),
-        images_(open_images(context, who(), "score", {dataset::Content::mask})),
-        total_(context.classes().num_classes() + 1) {}
+        scorer_(recorded_metrics(context.spec.settings), context.classes().num_classes() + 1,
+                metrics::predicted_void_from(context.spec.settings.value("void", "background"))),
+        images_(open_images(context, who(), "score", {dataset::Content::mask})) {}
 
   std::string who() const override { return "score labels"; }
 
   ImageProduct process(const std::string& image_id, const InputProducts& inputs) override {
     const at::Tensor labels = labels_input(inputs, "labels").labels->labels_nhw[0];
-    const at::Tensor confusion = metrics::count_confusion(images_->mask(image_id), labels, total_.num_labels(), void_);
-    metrics::LabelCounts counts = metrics::label_counts(confusion);
-    total_ += counts;
-    per_image_.image_ids.push_back(image_id);
-    per_image_.counts.push_back(std::move(counts));
+    scorer_.add(images_->mask(image_id), labels);
+    image_ids_.push_back(image_id);
     return {};
   }
 
   void finish(protocol::StageResult& result) override {
-    add_iou_metrics(total_, under_, label_names(context_.classes()), result.metrics);
+    add_values(scorer_.values(), under_, label_names(context_.classes()), result.metrics);
     const std::filesystem::path folder = context_.folder();
-    write_counts(folder, as_row(total_.intersection), as_row(total_.predicted), as_row(total_.truth), {});
-    write_per_image(folder, per_image_);
+    const metrics::LabelCounts& total = scorer_.total();
+    write_counts(folder, as_row(total.intersection), as_row(total.predicted), as_row(total.truth), {});
+    write_per_image(folder, {image_ids_, scorer_.images()});
     result.artefacts = {artefact_file("counts", context_.artefact_folder, folder / "counts.safetensors"),
                         artefact_file("per_image", context_.artefact_folder, folder / "per_image.safetensors")};
     result.ledger = images_->ledger();
@@ -52,10 +51,9 @@ class ScoreLabelsMember : public Member {
  private:
   StageContext context_;
   ScoredUnder under_;
-  metrics::PredictedVoid void_;
+  metrics::LabelScorer scorer_;
   std::shared_ptr<images::LabelledImages> images_;
-  metrics::LabelCounts total_;
-  PerImageCounts per_image_;
+  std::vector<std::string> image_ids_;
 };
 
 }  // namespace

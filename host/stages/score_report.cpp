@@ -28,16 +28,21 @@ std::vector<std::string> label_names(const dataset::ClassTable& classes) {
 
 at::Tensor as_row(const std::vector<std::int64_t>& counts) { return at::tensor(counts, at::kLong).unsqueeze(0); }
 
-void add_iou_metrics(const metrics::LabelCounts& counts, const ScoredUnder& under,
-                     const std::vector<std::string>& names, std::vector<protocol::Metric>& metrics) {
-  const auto add = [&](std::string_view name, const std::string& class_name, const std::optional<double>& value) {
-    if (!value) return;
-    metrics.push_back({std::string(name), class_name, *value, "1", under.target, under.rule, under.rule_value});
-  };
-  add(metrics::miou_name(metrics::MeanOver::unions), "", metrics::mean_iou(counts, metrics::MeanOver::unions));
-  add("pixel_accuracy", "", metrics::pixel_accuracy(counts));
-  const auto values = metrics::iou(counts);
-  for (std::size_t label = 0; label < values.size(); ++label) add("iou", names.at(label), values[label]);
+std::vector<protocol::MetricName> metric_names(const nlohmann::ordered_json& settings) {
+  return protocol::metric_names_from(settings.value("metrics", std::vector<std::string>()));
+}
+
+std::vector<protocol::MetricName> recorded_metrics(const nlohmann::ordered_json& settings) {
+  std::vector<std::string> names{"miou_union", "pixel_accuracy", "iou"};
+  for (const std::string& name : settings.value("metrics", std::vector<std::string>())) names.push_back(name);
+  return protocol::metric_names_from(names);
+}
+
+void add_values(const std::vector<metrics::NamedValue>& values, const ScoredUnder& under,
+                const std::vector<std::string>& labels, std::vector<protocol::Metric>& metrics) {
+  for (const metrics::NamedValue& value : values)
+    metrics.push_back({value.name, value.label ? labels.at(*value.label) : "", value.value, "1", under.target,
+                       under.rule, under.rule_value});
 }
 
 void write_per_image(const std::filesystem::path& folder, const PerImageCounts& images) {

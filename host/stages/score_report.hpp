@@ -8,6 +8,7 @@
 
 #include "dataset/dataset.hpp"
 #include "metrics/confusion.hpp"
+#include "metrics/count_metrics.hpp"
 #include "protocol/stage.hpp"
 
 namespace seedbed::stages {
@@ -22,9 +23,15 @@ struct ScoredUnder {
 /// "background", then the classes.
 std::vector<std::string> label_names(const dataset::ClassTable& classes);
 
-/// Adds miou_union, pixel_accuracy, and iou of every label that has one.
-void add_iou_metrics(const metrics::LabelCounts& counts, const ScoredUnder& under,
-                     const std::vector<std::string>& names, std::vector<protocol::Metric>& metrics);
+/// miou_union, pixel_accuracy and iou, which are always recorded, then those of the setting `metrics`.
+std::vector<protocol::MetricName> recorded_metrics(const nlohmann::ordered_json& settings);
+
+/// Those of the setting `metrics` alone. Throws: UserError for an unknown one.
+std::vector<protocol::MetricName> metric_names(const nlohmann::ordered_json& settings);
+
+/// Adds values under their names; `labels` names those of one label.
+void add_values(const std::vector<metrics::NamedValue>& values, const ScoredUnder& under,
+                const std::vector<std::string>& labels, std::vector<protocol::Metric>& metrics);
 
 /// Counts of each image under the reported rule, for statistics over images.
 struct PerImageCounts {

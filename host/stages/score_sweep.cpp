@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "seedbed/error.hpp"
 #include "stages/artefact_file.hpp"
 #include "stages/rule.hpp"
@@ -7,6 +9,17 @@
 namespace seedbed::stages {
 namespace {
 
+// Metrics of single images need every image's counts at a value that is known at the end only.
+bool needs_images(const std::vector<protocol::MetricName>& names) {
+  return std::ranges::any_of(names, [](const auto& name) { return name.is("miou_images") || name.is("miou_classes"); });
+}
+
+std::vector<metrics::LabelCounts> counts_at(const std::vector<metrics::ImageSweep>& images, std::size_t index) {
+  std::vector<metrics::LabelCounts> counts;
+  for (const metrics::ImageSweep& image : images) counts.push_back(image.counts(index));
+  return counts;
+}
+
 /// Scores every background value in one pass; the best one is an oracle.
 class ScoreSweepMember : public Member {
  public:
@@ -14,6 +27,7 @@ class ScoreSweepMember : public Member {
       : context_(context),
         target_(context.spec.settings.at("target").get<std::string>()),
         rule_name_(rule_name(context.spec.settings.at("background"))),
+        names_(recorded_metrics(context.spec.settings)),
         sweep_(make_sweep(context, rule_name_, context.spec.settings)),
         images_(open_images(context, who(), "score", {dataset::Content::mask})) {
     const Json& background = context.spec.settings.at("background");
@@ -33,10 +47,9 @@ class ScoreSweepMember : public Member {
     if (own_) {
       metrics::ImageSweep own = count_image(*own_, maps, mask);
       own_->add(own);
-      reported_.push_back(std::move(own));
-    } else {
-      reported_.push_back(std::move(counts));
+      own_images_.push_back(std::move(own));
     }
+    if (!own_ || needs_images(names_)) swept_images_.push_back(std::move(counts));
     image_ids_.push_back(image_id);
     return {};
   }
@@ -44,12 +57,13 @@ class ScoreSweepMember : public Member {
   void finish(protocol::StageResult& result) override {
     const std::vector<double> curve = sweep_.mean_iou_curve(metrics::MeanOver::unions);
     const std::size_t best = metrics::best_index(curve);
-    const std::vector<std::string> names = label_names(context_.classes());
-    add_iou_metrics(sweep_.counts(best), {target_, "oracle", sweep_.values()[best]}, names, result.metrics);
-    if (own_) add_iou_metrics(own_->counts(0), {target_, own_rule_.origin, own_rule_.value}, names, result.metrics);
+    add_metrics(sweep_.counts(best), counts_at(swept_images_, best), {target_, "oracle", sweep_.values()[best]},
+                result);
+    if (own_)
+      add_metrics(own_->counts(0), counts_at(own_images_, 0), {target_, own_rule_.origin, own_rule_.value}, result);
     result.curves.push_back({std::string(metrics::miou_name(metrics::MeanOver::unions)), swept_name(rule_name_),
                              target_, sweep_.values(), curve});
-    write_files(own_ ? 0 : best, result);
+    write_files(own_ ? counts_at(own_images_, 0) : counts_at(swept_images_, best), result);
     result.ledger = images_->ledger();
   }
 
@@ -58,13 +72,16 @@ class ScoreSweepMember : public Member {
     return background.is_object() ? background.at("rule").get<std::string>() : background.get<std::string>();
   }
 
-  void write_files(std::size_t index, protocol::StageResult& result) const {
-    PerImageCounts per_image;
-    per_image.image_ids = image_ids_;
-    for (const metrics::ImageSweep& image : reported_) per_image.counts.push_back(image.counts(index));
+  void add_metrics(const metrics::LabelCounts& total, std::vector<metrics::LabelCounts> images,
+                   const ScoredUnder& under, protocol::StageResult& result) const {
+    const metrics::CountedImages counted{total, std::move(images), metrics::foreground_counts(total)};
+    add_values(metrics::count_metrics(names_, counted), under, label_names(context_.classes()), result.metrics);
+  }
+
+  void write_files(std::vector<metrics::LabelCounts> images, protocol::StageResult& result) const {
     const std::filesystem::path folder = context_.folder();
     write_counts(folder, sweep_.intersection_tk(), sweep_.predicted_tk(), sweep_.truth_tk(), sweep_.values());
-    write_per_image(folder, per_image);
+    write_per_image(folder, {image_ids_, std::move(images)});
     result.artefacts = {artefact_file("counts", context_.artefact_folder, folder / "counts.safetensors"),
                         artefact_file("per_image", context_.artefact_folder, folder / "per_image.safetensors")};
   }
@@ -72,11 +89,13 @@ class ScoreSweepMember : public Member {
   StageContext context_;
   std::string target_;
   std::string rule_name_;
+  std::vector<protocol::MetricName> names_;
   metrics::Sweep sweep_;
   std::shared_ptr<images::LabelledImages> images_;
   Rule own_rule_;
   std::optional<metrics::Sweep> own_;
-  std::vector<metrics::ImageSweep> reported_;  // of the own rule, or of the whole sweep until its best is known
+  std::vector<metrics::ImageSweep> own_images_;
+  std::vector<metrics::ImageSweep> swept_images_;  // of all values, until the best is known; empty where nobody asks
   std::vector<std::string> image_ids_;
 };
 

@@ -9,6 +9,11 @@
 namespace seedbed::study {
 namespace {
 
+ParameterSpec inference_precision() {
+  return choice("precision", "float32", {"float32", "bfloat16", "float16"},
+                "Of the network's arithmetic, where LibTorch's autocast holds it safe; `float16` needs a GPU.");
+}
+
 ParameterSpec scales(std::string summary) {
   ParameterSpec spec = key("scales", ParameterType::numbers, std::vector<double>{1.0}, std::move(summary));
   spec.minimum = 0.01;
@@ -65,7 +70,7 @@ HostTable dataset_table() {
           "[dataset]",
           "The images. `seedbed datasets info` lists the keys of each kind.",
           {},
-          {{"kind", "`scenes`, `voc` or `folder`", "Which data set this is."},
+          {{"kind", "`scenes`, `voc`, `coco` or `folder`", "Which data set this is."},
            {"root", "a path", "Folder of the files; `${NAME}` is taken from the environment."},
            {"roles", "a table of texts",
             "Image lists by role: `train` (weak labels), `measure` and `test` (scored), `select` (for choosing)."}}};
@@ -160,6 +165,9 @@ HostTable score_table() {
                  "Of `seeds`, `pseudo_labels`, `predictions`, `image_labels`, `instances` and names of refiners; "
                  "without it, all but `image_labels` and `instances` that the study makes."),
            texts("roles", {}, "Roles with masks; without it, those of `measure` and `test` that there are."),
+           texts("metrics", {},
+                 "Names of host/metrics/README.md, recorded beside `miou_union`, `pixel_accuracy` and `iou` for the "
+                 "targets that can have them."),
            choice("void", "background", {"background", "error", "exclude"},
                   "What a pixel counts as that a method left undecided.")},
           {{"predictions", "a list of PREDICTION", "Ways of asking the segmenter; without it, one at scale 1."}}};
@@ -171,7 +179,8 @@ HostTable prediction_table() {
           "One way of asking the segmenter.",
           {text("name", "", "Name in tables; without it, made of what follows, `predictions` for the plain one."),
            scales("Sizes at which an image is seen."), flag("flip", false, "See each mirrored as well."),
-           input("Size of the network's input: `native`, `long_side:448`, `square:320`, `ceil:16`.")},
+           input("Size of the network's input: `native`, `long_side:448`, `square:320`, `ceil:16`."),
+           inference_precision()},
           {{"refiners", "a list of METHOD", "A chain on the predicted maps, which hold a background plane."}}};
 }
 
@@ -388,15 +397,16 @@ HostTable term_table() {
 }
 
 HostTable localise_table() {
-  return {"localise",
-          "seed_generator.localise: LOCALISE",
-          "Views of an image and how their evidence is joined.",
-          {scales("Sizes at which an image is seen."), flag("flip", false, "See each mirrored as well."),
-           input("Size of the network's input: `native`, `long_side:448`, `square:320`, `ceil:16`."),
-           choice("labels", "given", {"given", "predicted", "none"}, "Image labels at inference.")},
-          {{"fusion", "a name or a list of texts",
-            "Joins the views: `plain` (without it), `irn`, `psa`, `seam`, `drs`, `toco`, or the steps themselves."},
-           {"preset", "a name", "A preset of the method: its `localise` without its parameters."}}};
+  return {
+      "localise",
+      "seed_generator.localise: LOCALISE",
+      "Views of an image and how their evidence is joined.",
+      {scales("Sizes at which an image is seen."), flag("flip", false, "See each mirrored as well."),
+       input("Size of the network's input: `native`, `long_side:448`, `square:320`, `ceil:16`."), inference_precision(),
+       choice("labels", "given", {"given", "predicted", "none"}, "Image labels at inference.")},
+      {{"fusion", "a name or a list of texts",
+        "Joins the views: `plain` (without it), `irn`, `psa`, `seam`, `drs`, `toco`, or the steps themselves."},
+       {"preset", "a name", "A preset of the method: its `localise` without its parameters."}}};
 }
 
 HostTable grid_table() {

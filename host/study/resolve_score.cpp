@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocol/metric_names.hpp"
 #include "study/compose.hpp"
 #include "study/host_tables.hpp"
 #include "study/resolve_parts.hpp"
@@ -43,6 +44,7 @@ class ScoreReading {
     Json score{{"targets", targets}, {"roles", roles}, {"predictions", read_predictions()}};
     const ParameterSpec& void_key = host_table("score").keys.back();
     const auto void_rule = table_ ? table_->value(void_key) : std::nullopt;
+    if (const Texts metrics = read_metrics(); !metrics.empty()) score["metrics"] = metrics;
     score["void"] = to_json(void_rule.value_or(void_key.default_value));
     if (table_) table_->finish();
     return score;
@@ -53,6 +55,7 @@ class ScoreReading {
   bool may_be_named(const std::string& target) const;
   Texts read_targets();
   Texts read_roles(const Texts& targets);
+  Texts read_metrics();
   Json read_predictions();
   Json read_prediction(const Node& node, std::size_t index);
   Json read_refiners(TableReader& prediction);
@@ -131,6 +134,20 @@ Texts ScoreReading::read_roles(const Texts& targets) {
   return legal;
 }
 
+Texts ScoreReading::read_metrics() {
+  const Texts named = texts_of(table_, "metrics");
+  Texts known;
+  for (std::size_t i = 0; i < named.size(); ++i) {
+    try {
+      const std::string name = protocol::metric_name_from(named[i]).text;
+      if (!contains(known, name)) known.push_back(name);
+    } catch (const UserError& error) {
+      findings_.add(element_place(table_->node("metrics"), i, place_), error);
+    }
+  }
+  return known;
+}
+
 Json ScoreReading::read_predictions() {
   Json predictions = Json::array();
   const Array* given = table_ ? table_->tables("predictions") : nullptr;
@@ -162,6 +179,7 @@ std::string telling_name(const Json& prediction) {
     name += "_" + label_of(Node{scales.at(0).get<double>(), {}});
   }
   if (prediction.at("flip").get<bool>()) name += "_flip";
+  if (const std::string precision = prediction.at("precision"); precision != "float32") name += "_" + precision;
   for (const Json& refiner : prediction.at("refiners")) name += "_" + refiner.at("name").get<std::string>();
   return name;
 }

@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 
+#include "evaluation/evaluate.hpp"
 #include "images/check_dataset.hpp"
 #include "seedbed/error.hpp"
 #include "stages/export_labels.hpp"
@@ -49,6 +50,10 @@ Json export_labels(const Json& request, plugin::Registry&) {
 
 Json describe_environment(const Json&, plugin::Registry&) { return environment(); }
 
+Json evaluate_folders(const Json& request, const AskProgress& progress) {
+  return evaluation::evaluate(evaluation::settings_from(request), progress);
+}
+
 const std::map<std::string, Json (*)(const Json&, plugin::Registry&)> kAnswers{
     {"environment", describe_environment}, {"datasets_check", check_dataset},    {"labels_export", export_labels},
     {"weights_info", weights_info},        {"weights_convert", weights_convert}, {"weights_check", weights_check},
@@ -56,11 +61,12 @@ const std::map<std::string, Json (*)(const Json&, plugin::Registry&)> kAnswers{
 
 }  // namespace
 
-Json answer(const Json& request, plugin::Registry& registry) {
+Json answer(const Json& request, plugin::Registry& registry, const AskProgress& progress) {
   const std::string ask = request.value("ask", "");
+  if (ask == "evaluate") return evaluate_folders(request, progress);
   const auto found = kAnswers.find(ask);
   if (found != kAnswers.end()) return found->second(request, registry);
-  std::vector<std::string> known;
+  std::vector<std::string> known{"evaluate"};
   for (const auto& [name, ignored] : kAnswers) known.push_back(name);
   throw UserError("", "The worker does not know the question: `" + ask + "`.",
                   "did you mean `" + nearest_name(ask, known) + "`?");

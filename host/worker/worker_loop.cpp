@@ -1,9 +1,11 @@
 #include "worker/worker_loop.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -83,9 +85,27 @@ Json error_answer(const std::exception_ptr& error) {
   }
 }
 
+// Sent ten times a second at most: whoever asks draws a line with it.
+class ProgressOfAsk {
+ public:
+  explicit ProgressOfAsk(const Send& send) : send_(send) {}
+
+  void operator()(std::int64_t done, std::int64_t total) {
+    const auto now = std::chrono::steady_clock::now();
+    if (done < total && now - sent_ < std::chrono::milliseconds(100)) return;
+    sent_ = now;
+    send_({{"kind", "answering"}, {"done", done}, {"total", total}});
+  }
+
+ private:
+  const Send& send_;
+  std::chrono::steady_clock::time_point sent_;
+};
+
 void answer_ask(const Json& message, plugin::Registry& registry, const Send& send) {
   try {
-    send({{"kind", "answer"}, {"value", answer(message.at("request"), registry)}});
+    ProgressOfAsk progress(send);
+    send({{"kind", "answer"}, {"value", answer(message.at("request"), registry, std::ref(progress))}});
   } catch (...) {
     send({{"kind", "answer"}, {"error", error_answer(std::current_exception())}});
   }

@@ -3,7 +3,7 @@ cmake_policy(VERSION 3.25)
 
 # From the bottom up: a room may include only rooms before it.
 set(both digest protocol manifest dataset)
-set(worker_rooms metrics weights images fit plugin stages worker)
+set(worker_rooms metrics weights images evaluation fit plugin stages worker)
 set(seedbed_rooms stats store study plan run report cli)
 set(wrong "")
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,13 +28,24 @@ struct EvaluationGolden {
   nlohmann::json expected_json() const;  ///< the first of `expected` that ends in .json
 };
 
+void expect_boundary(const EvaluationGolden& golden);
+void expect_calibration(const EvaluationGolden& golden);
 void expect_confusion(const EvaluationGolden& golden);
 void expect_multilabel(const EvaluationGolden& golden);
+void expect_pointing(const EvaluationGolden& golden);
 void expect_sweep(const EvaluationGolden& golden);
+void expect_wsol(const EvaluationGolden& golden);
 
-/// null = undefined.
+/// Values that others printed come from float32 arithmetic.
+inline constexpr double kFloat32Tolerance = 1e-6;
+
+/// null = undefined, "inf" = infinite.
 inline void expect_value(const std::optional<double>& found, const nlohmann::json& expected, double tolerance) {
   ASSERT_EQ(found.has_value(), !expected.is_null()) << expected;
+  if (expected == "inf") {
+    EXPECT_EQ(*found, std::numeric_limits<double>::infinity());
+    return;
+  }
   if (found) {
     EXPECT_NEAR(*found, expected.get<double>(), tolerance);
   }

@@ -7,6 +7,7 @@
 #include "evaluation_goldens.hpp"
 #include "metrics/average_precision.hpp"
 #include "metrics/confusion.hpp"
+#include "metrics/label_decision.hpp"
 
 namespace seedbed::testing {
 namespace {
@@ -18,6 +19,17 @@ const std::pair<const char*, PrecisionForm> kForms[] = {{"11_float", PrecisionFo
                                                         {"11_exact", PrecisionForm::eleven_exact},
                                                         {"all_points", PrecisionForm::all_points},
                                                         {"sum_precision", PrecisionForm::sum}};
+
+void expect_decision(const metrics::LabelDecision& found, const nlohmann::json& expected, double tolerance) {
+  EXPECT_NEAR(found.overall_f1, expected["micro_f1"].get<double>(), tolerance);
+  EXPECT_NEAR(found.class_f1, expected["macro_f1_zero_division_0"].get<double>(), tolerance);
+  EXPECT_NEAR(found.class_precision, expected["CP_zero"].get<double>(), tolerance);
+  EXPECT_NEAR(found.class_recall, expected["CR_zero"].get<double>(), tolerance);
+  EXPECT_NEAR(found.overall_precision, expected["OP"].get<double>(), tolerance);
+  EXPECT_NEAR(found.overall_recall, expected["OR"].get<double>(), tolerance);
+  EXPECT_NEAR(found.exact_match, expected["exact_match"].get<double>(), tolerance);
+  EXPECT_NEAR(found.label_accuracy, expected["hamming_accuracy"].get<double>(), tolerance);
+}
 
 }  // namespace
 
@@ -39,6 +51,8 @@ void expect_multilabel(const EvaluationGolden& golden) {
   expect_value(metrics::map_macro(scores, inputs->tensor("y")),
                expected["plain"]["means over classes with a positive"]["sum_precision, ties grouped"],
                golden.tolerance);
+  expect_decision(metrics::decide_labels(scores, inputs->tensor("y")), expected["at 0.5 (score > 0.5)"],
+                  golden.tolerance);
 }
 
 }  // namespace seedbed::testing

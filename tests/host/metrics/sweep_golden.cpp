@@ -1,12 +1,11 @@
 #include <cmath>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
+#include "csv_table.hpp"
 #include "evaluation_goldens.hpp"
 #include "metrics/sweep.hpp"
 #include "support/tensor_matchers.hpp"
@@ -30,29 +29,6 @@ constexpr Variant kVariants[] = {{"f32", "cam_f32", ThresholdType::float32},
                                  {"f16", "cam_f16", ThresholdType::float16},
                                  {"f16_as_f32", "cam_f16", ThresholdType::float32},
                                  {"f32_as_f64", "cam_f32", ThresholdType::float64}};
-
-struct Table {
-  std::vector<std::string> columns;
-  std::vector<std::vector<double>> rows;
-  double at(std::size_t row, const std::string& column) const {
-    const auto found = std::ranges::find(columns, column);
-    return rows.at(row).at(static_cast<std::size_t>(found - columns.begin()));
-  }
-};
-
-Table read_table(const std::filesystem::path& file) {
-  Table table;
-  std::ifstream stream(file);
-  for (std::string line; std::getline(stream, line);) {
-    std::istringstream fields(line);
-    if (!table.columns.empty()) table.rows.emplace_back();
-    for (std::string field; std::getline(fields, field, ',');) {
-      if (table.rows.empty()) table.columns.push_back(field);
-      if (!table.rows.empty()) table.rows.back().push_back(std::stod(field));
-    }
-  }
-  return table;
-}
 
 std::vector<metrics::ImageSweep> run(Sweep& sweep, const weights::SafetensorsFile& inputs, const std::string& maps) {
   std::vector<metrics::ImageSweep> images;
@@ -87,7 +63,7 @@ void expect_summary(const Sweep& sweep, const std::vector<metrics::ImageSweep>& 
 void expect_constant(const EvaluationGolden& golden) {
   const auto inputs = golden.open_inputs();
   const auto counts = weights::SafetensorsFile::open(golden.expected_file("sweep_counts.safetensors"));
-  const Table table = read_table(golden.expected_file("sweep_threshold.csv"));
+  const CsvTable table = read_csv(golden.expected_file("sweep_threshold.csv"));
   const nlohmann::json summary = golden.expected_json();
   for (const Variant& variant : kVariants) {
     SCOPED_TRACE(variant.name);
@@ -107,7 +83,7 @@ void expect_constant(const EvaluationGolden& golden) {
 
 // Pixels closer than 1e-6 to a tie may go either way; with none of them the background is equal to the pixel.
 void expect_power(const EvaluationGolden& golden) {
-  const Table table = read_table(golden.expected_file("sweep_alpha.csv"));
+  const CsvTable table = read_csv(golden.expected_file("sweep_alpha.csv"));
   std::vector<double> alphas;
   for (std::size_t row = 0; row < table.rows.size(); ++row) alphas.push_back(table.at(row, "alpha"));
   Sweep sweep(kNumLabels, SweptBackground::power, alphas);

@@ -9,6 +9,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "seedbed/error.hpp"
+
 namespace seedbed::plan {
 namespace {
 
@@ -128,6 +130,32 @@ TEST_F(PlanTest, CellsShareTheirCommonPrefix) {
   EXPECT_EQ(count(plan, "seeds"), 3u);
   EXPECT_EQ(count(plan, "refine"), 12u);
   EXPECT_EQ(plan.study.cells.size(), 12u);
+}
+
+TEST_F(PlanTest, AMetricGoesToTheTargetsThatCanHaveIt) {
+  Json cell = this->cell();
+  cell["score"]["metrics"] = {"miou_truth", "pointing_15px", "max_box_acc"};
+  const Plan plan = this->plan({cell});
+  const auto of = [&](const char* operation) -> const PlannedStage& {
+    return *std::find_if(plan.stages.begin(), plan.stages.end(),
+                         [&](const PlannedStage& stage) { return stage.spec.operation == operation; });
+  };
+  EXPECT_EQ(of("sweep").spec.settings.at("metrics"), Json({"miou_truth"}));
+  EXPECT_EQ(of("maps").spec.settings.at("metrics"), Json({"pointing_15px", "max_box_acc"}));
+  EXPECT_TRUE(of("maps").record.key_parts.at("images").contains("instances"));
+  EXPECT_EQ(plan.stages[of("maps").inputs.at(0)].spec.operation, "seeds");
+  cell["score"].erase("metrics");
+  const Plan plain = this->plan({cell});
+  EXPECT_EQ(count(plain, "maps"), 0u);
+  EXPECT_NE(keys(plain), keys(plan));
+}
+
+TEST_F(PlanTest, AMetricThatNoTargetCanHaveIsRefused) {
+  Json cell = this->cell();
+  for (const char* name : {"boundary_f_2px", "ece_15"}) {
+    cell["score"]["metrics"] = {name};
+    EXPECT_THROW(plan({cell}), UserError) << name;
+  }
 }
 
 TEST_F(PlanTest, ObjectsAreScoredOnTheSeeds) {

@@ -129,7 +129,8 @@ class CocoDataset final : public Dataset {
   }
 
   std::string digest(const std::vector<std::string>& image_ids, Content content, std::string_view side) const override {
-    const bool in_files = content == Content::image || content == Content::side ||
+    const bool boxes_are_drawn = content == Content::side && side == "boxes" && !table().at("side").contains("boxes");
+    const bool in_files = content == Content::image || (content == Content::side && !boxes_are_drawn) ||
                           (content == Content::image_labels && std::ranges::all_of(image_ids, [&](const auto& id) {
                              return image_labels(id).has_value();
                            }));

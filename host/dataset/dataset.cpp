@@ -55,11 +55,12 @@ std::vector<Box> Dataset::boxes(std::string_view) const {
 }
 
 std::vector<SideInput> Dataset::side_inputs() const {
-  if (kind() == "scenes") return {{"saliency", SideKind::grey}};
+  if (kind() == "scenes") return {{"saliency", SideKind::grey}, {"boxes", SideKind::labels}};
   std::vector<SideInput> inputs;
   const Json side = table().value("side", Json::object());
   for (const auto& [name, input] : side.items())
     inputs.push_back({name, input.value("kind", "grey") == "labels" ? SideKind::labels : SideKind::grey});
+  if (kind() == "coco" && !side.contains("boxes")) inputs.push_back({"boxes", SideKind::labels});
   return inputs;
 }
 

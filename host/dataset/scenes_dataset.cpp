@@ -102,14 +102,15 @@ class ScenesDataset final : public Dataset {
 
   // Scenes are what their settings and their number say; nothing is drawn for a digest.
   std::string digest(const std::vector<std::string>& image_ids, Content content, std::string_view side) const override {
-    if (content == Content::side && side != "saliency")
+    if (content == Content::side && side != "saliency" && side != "boxes")
       throw UserError("dataset.side", "Scenes have no such side input: `" + std::string(side) + "`.",
-                      "They have `saliency`.");
+                      "They have `saliency` and `boxes`.");
     digest::Sha256 hash;
     hash.update("scenes " + std::to_string(kScenesRevision) + " content " + std::to_string(static_cast<int>(content)));
     for (std::int64_t value : {settings_.height_px, settings_.width_px, settings_.num_classes, settings_.max_objects,
                                static_cast<std::int64_t>(settings_.world_seed)})
       hash.update(" " + std::to_string(value));
+    if (side == "boxes") hash.update(" boxes");
     for (const std::string& id : image_ids) hash.update("\n" + id);
     return hash.hex();
   }

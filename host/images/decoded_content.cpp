@@ -8,6 +8,7 @@
 #include <ATen/ATen.h>
 
 #include "dataset/scenes.hpp"
+#include "images/box_map.hpp"
 #include "images/decode.hpp"
 #include "seedbed/error.hpp"
 
@@ -88,6 +89,10 @@ at::Tensor DecodedContent::side(std::string_view name, std::string_view image_id
   if (dataset_->kind() == "scenes" && name == "saliency") return render("saliency", image_id);
   return kept(key_of("side:" + std::string(name), image_id), [&] {
     const dataset::ImageEntry& entry = dataset_->entry(image_id);
+    if (name == kBoxesSide && !entry.side.contains(std::string(name))) {
+      const at::Tensor image_hwc = image(image_id);
+      return box_map(dataset_->boxes(image_id), image_hwc.size(0), image_hwc.size(1));
+    }
     const auto file = entry.side.find(std::string(name));
     if (file == entry.side.end())
       throw UserError("dataset.side", "The data set has no such side input: `" + std::string(name) + "`.",

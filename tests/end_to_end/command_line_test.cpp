@@ -62,7 +62,7 @@ TEST(CommandLine, TheDataSetIsDescribedAndChecked) {
   folder.write("study.toml", small_study());
   const auto info = seedbed_json({"datasets", "info", "study.toml"}, folder.path());
   EXPECT_EQ(info.at("roles").size(), 4u);
-  EXPECT_EQ(info.at("side").dump(), R"([{"name":"saliency","kind":"grey"}])");
+  EXPECT_EQ(info.at("side").dump(), R"([{"name":"saliency","kind":"grey"},{"name":"boxes","kind":"labels"}])");
   const auto check = seedbed_json({"datasets", "check", "study.toml"}, folder.path());
   EXPECT_TRUE(check.at("problems").empty());
 }

@@ -1,6 +1,7 @@
 # Sources of the tensor half of the SDK (seedbed_sdk). Kernels are compiled at -O3: GCC 12 vectorises loops of unknown
 # length only there. -Wno-psabi: functions that take or return vectors are all inlined, so no convention is involved.
 set(SEEDBED_SDK_KERNEL_SOURCES
+    "${CMAKE_CURRENT_LIST_DIR}/kernels/bilateral_solver.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/kernels/cell_pairs.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/kernels/channel_affine.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/kernels/crf_layer.cpp"

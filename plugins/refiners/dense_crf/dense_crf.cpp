@@ -47,13 +47,15 @@ at::Tensor DenseCrfRefiner::marginals(const at::Tensor& image_hwc, const at::Ten
 RefineResult DenseCrfRefiner::refine(const RefineRequest& request) {
   const std::int64_t n = request.images_nhwc.size(0);
   const std::int64_t height = request.images_nhwc.size(1), width = request.images_nhwc.size(2);
-  const at::Tensor planes_nphw =
-      kernels::resize_maps(request.maps.scores_nphw, height, width, /*align_corners=*/false).cpu();
-  const at::Tensor images_nhwc = request.images_nhwc.cpu();
-  at::Tensor marginals_nphw = at::empty_like(planes_nphw);
+  const at::Tensor maps_nphw = request.maps.scores_nphw.cpu(), images_nhwc = request.images_nhwc.cpu();
+  at::Tensor marginals_nphw = at::empty({n, maps_nphw.size(1), height, width}, maps_nphw.options());
   at::parallel_for(0, n, 1, [&](std::int64_t begin, std::int64_t end) {
     const c10::NoGradGuard no_grad;  // of this thread
-    for (std::int64_t i = begin; i < end; ++i) marginals_nphw[i].copy_(marginals(images_nhwc[i], planes_nphw[i]));
+    for (std::int64_t i = begin; i < end; ++i) {
+      // Resized by itself: a batch rounds otherwise, and ten steps of a CRF that wavers between two labels magnify that.
+      const at::Tensor planes_phw = kernels::resize_maps(maps_nphw[i], height, width, /*align_corners=*/false);
+      marginals_nphw[i].copy_(marginals(images_nhwc[i], planes_phw));
+    }
   });
   RefineResult result{.maps = request.maps, .labels = {}};
   result.maps.scores_nphw = marginals_nphw.to(request.maps.scores_nphw.device());

@@ -124,8 +124,9 @@ at::Tensor infer_on_lattices(const std::vector<Term>& terms, const at::Tensor& u
       // The block's marginals are on the lattices by now: their place takes the new logits.
       const float* base = negative.block(b);
       for (std::size_t t = 0; t < terms.size(); ++t) {
-        terms[t].lattice->slice(buffers[t].const_data_ptr<float>(), width, base, static_cast<float>(terms[t].weight),
-                                marginals.block(b));
+        const Lattice& lattice = *terms[t].lattice;
+        const float factor = static_cast<float>(terms[t].weight) * lattice.blur_scale();
+        lattice.slice(buffers[t].const_data_ptr<float>(), width, base, factor, marginals.block(b));
         base = marginals.block(b);
       }
     }

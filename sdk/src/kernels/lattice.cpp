@@ -396,7 +396,7 @@ void Lattice::normalise() {
   splat(at_rows.data(), kWidth, at_points.data());
   blur(at_points.data(), kWidth, BlurOrder::forward);
   std::ranges::fill(at_rows, 0.0f);
-  slice(at_points.data(), kWidth, at_rows.data(), 1.0f, at_rows.data());
+  slice(at_points.data(), kWidth, at_rows.data(), blur_scale(), at_rows.data());
   const std::int64_t size = dimensions_ + 1;
   for (std::int64_t i = 0; i < rows_; ++i) {
     const float root = 1.0f / std::sqrt(at_rows[static_cast<std::size_t>(i * kWidth)] + 1e-20f);
@@ -417,9 +417,24 @@ void Lattice::blur(float* at_points, std::int64_t width, BlurOrder order) const 
 }
 
 void Lattice::slice(const float* at_points, std::int64_t width, const float* base, float factor, float* out) const {
-  // 1 / (1 + 2^-d): brings the [1/2, 1, 1/2] blurs of all directions back to the Gaussian's scale.
-  const float scale = 1.0f / (1.0f + std::ldexp(1.0f, -static_cast<int>(dimensions_)));
-  slice_width(width, {vertices_.data(), weights_.data(), rows_, dimensions_ + 1}, at_points, base, factor * scale, out);
+  slice_width(width, {vertices_.data(), weights_.data(), rows_, dimensions_ + 1}, at_points, base, factor, out);
+}
+
+// 1 / (1 + 2^-d): of the [1/2, 1, 1/2] blurs in all directions.
+float Lattice::blur_scale() const { return 1.0f / (1.0f + std::ldexp(1.0f, -static_cast<int>(dimensions_))); }
+
+void Lattice::add_neighbours(const float* at_points, std::int64_t width, float* out) const {
+  for (std::int64_t j = 0; j <= dimensions_; ++j) {
+    const auto& runs = runs_[j];
+    for (std::size_t i = 0; i + 1 < runs.size(); ++i) {
+      if ((runs[i] & kRunEnds) != 0) continue;
+      const std::int64_t one = std::int64_t{runs[i]} * width, next = std::int64_t{runs[i + 1] & ~kRunEnds} * width;
+      for (std::int64_t lane = 0; lane < width; ++lane) {
+        out[one + lane] += at_points[next + lane];
+        out[next + lane] += at_points[one + lane];
+      }
+    }
+  }
 }
 
 }  // namespace seedbed::kernels

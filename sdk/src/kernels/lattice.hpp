@@ -22,12 +22,17 @@ class Lattice {
 
   std::int64_t rows() const { return rows_; }
   std::int64_t points() const { return points_; }
+  std::int64_t directions() const { return dimensions_ + 1; }
 
   /// values at rows -> sums at points.
   void splat(const float* values, std::int64_t width, float* at_points) const;
   /// In place.
   void blur(float* at_points, std::int64_t width, BlurOrder order) const;
-  /// out = base + factor * the filtered values of each row; `out` may be `base`.
+  /// What brings blurred values back to the Gaussian's scale.
+  float blur_scale() const;
+  /// out += the sum of each point's two neighbours in every direction.
+  void add_neighbours(const float* at_points, std::int64_t width, float* out) const;
+  /// out = base + factor * the values of each row's points under its weights; `out` may be `base`.
   void slice(const float* at_points, std::int64_t width, const float* base, float factor, float* out) const;
 
  private:

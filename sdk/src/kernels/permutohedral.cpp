@@ -55,7 +55,7 @@ at::Tensor PermutohedralLattice::filter(const at::Tensor& planes_pn, BlurOrder o
     lattice_->splat(row_values, width, point_values);
     lattice_->blur(point_values, width, order);
     std::fill_n(row_values, rows() * width, 0.0f);
-    lattice_->slice(point_values, width, row_values, 1.0f, row_values);
+    lattice_->slice(point_values, width, row_values, lattice_->blur_scale(), row_values);
     separate(row_values, rows(), size, result.mutable_data_ptr<float>() + first * rows());
   }
   return result.to(planes_pn.device());

@@ -10,6 +10,7 @@ std::vector<GoldenRunner> attention_runners();
 std::vector<GoldenRunner> background_runners();
 std::vector<GoldenRunner> bas_runners();
 std::vector<GoldenRunner> classification_runners();
+std::vector<GoldenRunner> dense_crf_runners();
 std::vector<GoldenRunner> drs_runners();
 std::vector<GoldenRunner> fitting_runners();
 std::vector<GoldenRunner> fusion_runners();

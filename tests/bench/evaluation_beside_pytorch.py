@@ -161,13 +161,18 @@ def histogram(scores, planes, truth):
     import numpy as np
 
     thresholds = (np_range(0, THRESHOLDS) / THRESHOLDS).astype(np.float32)
-    plane = np.argmax(scores, 0)
-    best = np.take_along_axis(scores, plane[None], 0)[0]
-    valid = truth < LABELS
-    below = np.searchsorted(thresholds, best[valid], side="left")
-    shape = (LABELS, len(planes), THRESHOLDS + 1)
-    cells = (truth[valid].astype(np.int64) * shape[1] + plane[valid]) * shape[2] + below
-    counts = np.bincount(cells, minlength=shape[0] * shape[1] * shape[2]).reshape(shape)
+    best, plane = scores[0].copy(), np.zeros(truth.shape, np.int32)
+    for p in range(1, len(planes)):
+        plane[scores[p] > best] = p
+        np.maximum(best, scores[p], out=best)
+    # Thresholds below the largest score: a product says where, two comparisons settle it.
+    below = np.minimum((best * np.float32(THRESHOLDS)).astype(np.int32), THRESHOLDS - 1)
+    below += thresholds[below] < best
+    below -= (below > 0) & (thresholds[below - 1] >= best)
+    shape = (LABELS + 1, len(planes), THRESHOLDS + 1)
+    cells = np.minimum(truth, LABELS).astype(np.int32)  # void has a row of its own
+    cells = (cells * shape[1] + plane) * shape[2] + below
+    counts = np.bincount(cells.ravel(), minlength=shape[0] * shape[1] * shape[2]).reshape(shape)[:LABELS]
     above = np.cumsum(counts[:, :, ::-1], 2)[:, :, ::-1][:, :, 1:]  # foreground at each threshold
     truths = counts.sum((1, 2))
     out = np.zeros((THRESHOLDS, LABELS, 3), np.int64)

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
@@ -118,6 +120,18 @@ TEST(ScoreFiles, SeedbedsOwnMapsSayTheirPlanes) {
   const Scores scores = scores_in(folder, "img");
   EXPECT_THAT(scores.planes, ElementsAre(2));
   EXPECT_TRUE(open_result_folder(folder.path(), Holds::scores).at("img").may_be_resized);
+}
+
+// Saved by fixtures/make_fixtures.py: keys count classes from 0.
+TEST(ScoreFiles, DictionariesOfIrnAndPsaAreRead) {
+  const at::Tensor maps = at::arange(8, at::kFloat).view({2, 1, 4}) / 8;
+  const ResultFolder folder = open_result_folder(SEEDBED_EVALUATION_FIXTURES, Holds::scores);
+  for (const char* id : {"irn", "psa"}) {
+    const Scores scores = read_scores(folder.at(id), 4);
+    EXPECT_THAT(scores.planes, ElementsAre(1, 3)) << id;
+    EXPECT_THAT(scores.maps_phw, equals_tensor(maps)) << id;
+  }
+  EXPECT_THAT(refusal_of([&] { read_scores(folder.at("psa"), 3); }), HasSubstr("ascending numbers of classes"));
 }
 
 TEST(ScoreFiles, WhatIsNoScoreMapIsNamed) {

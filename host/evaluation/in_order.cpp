@@ -18,12 +18,13 @@ namespace {
 class Ordered {
  public:
   Ordered(std::size_t count, const std::function<std::function<void()>(std::size_t)>& make)
-      : count_(count), make_(make) {}
+      : make_(make), failed_at_(count) {}
 
   void work() {
     ::omp_set_num_threads(1);
     const c10::NoGradGuard no_gradient;
-    for (std::size_t index = next_++; index < count_ && !failed_; index = next_++) {
+    // Parts before a failing one are still made, so that which failure is told does not depend on the threads.
+    for (std::size_t index = next_++; index < failed_at_; index = next_++) {
       try {
         join(index, make_(index));
       } catch (...) {
@@ -49,21 +50,18 @@ class Ordered {
 
   void fail(std::size_t index, std::exception_ptr failure) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (failure_ && failed_at_ < index) return;
+    if (index >= failed_at_) return;
     failure_ = std::move(failure);
     failed_at_ = index;
-    failed_ = true;
   }
 
-  std::size_t count_;
   const std::function<std::function<void()>(std::size_t)>& make_;
   std::atomic<std::size_t> next_{0};
-  std::atomic<bool> failed_{false};
   std::mutex mutex_;
   std::map<std::size_t, std::function<void()>> waiting_;
   std::size_t joined_ = 0;
   std::exception_ptr failure_;
-  std::size_t failed_at_ = 0;
+  std::atomic<std::size_t> failed_at_;  ///< the first part that failed; the number of parts where none has
 };
 
 }  // namespace

@@ -88,7 +88,9 @@ Scores scores_in_npy(const ResultPlace& place, std::int64_t num_labels) {
     const at::Tensor& maps = parts.begin()->second;
     return {maps, planes_by_number(maps, num_labels, place.where())};
   }
-  if (parts.empty() || !whole_number(parts.begin()->first))
+  // An array alone is named after its file, which may be a number too.
+  const bool is_array = parts.size() == 1 && parts.begin()->first == place.file.stem().string();
+  if (parts.empty() || is_array || !whole_number(parts.begin()->first))
     throw UserError(place.where(), "The file holds no score maps.", "[C,H,W], [K,H,W], or a dictionary of IRN or PSA");
   return scores_by_class(parts, place.where());
 }

@@ -47,7 +47,8 @@ TEST(BoxAccuracy, TheBestThresholdIsOneOfAll) {
   BoxAccuracy boxes({1.0});
   boxes.add(map, {{2, 2, 6, 6}});
   EXPECT_EQ(boxes.correct(Contours::largest, 0)[0], 0);
-  EXPECT_EQ(boxes.correct(Contours::largest, 0)[49], 1);  // 0.49 of 255 truncates to 124, 0.5 of 255 is 127
+  EXPECT_EQ(boxes.correct(Contours::largest, 0)[49], 0);  // 0.49 of 255 truncates to 124, and 0.5 is 127
+  EXPECT_EQ(boxes.correct(Contours::largest, 0)[50], 1);
   EXPECT_EQ(boxes.correct(Contours::largest, 0)[99], 1);
 }
 
@@ -98,7 +99,7 @@ TEST(PixelPrecision, AddsUpOverImages) {
   EXPECT_THAT(one.value(), Optional(0.5));
 }
 
-// The float next below 0.29 belongs to the bin below, whatever 100 times it rounds to.
+// The float next below an edge belongs to the bin below.
 TEST(PixelPrecision, EdgesAreHundredths) {
   PixelPrecision precision;
   const float below = std::nextafter(0.25F, 0.0F);

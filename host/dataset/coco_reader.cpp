@@ -12,6 +12,7 @@ namespace seedbed::dataset {
 namespace {
 
 constexpr std::size_t kMostProblems = 20;
+constexpr std::int64_t kMostPixels = 100'000'000;  ///< of an image: as many as host/images decodes
 constexpr const char* kFormatHint = "COCO's format: https://cocodataset.org/#format-data, object detection.";
 
 std::string quoted(std::int64_t id) { return "`" + std::to_string(id) + "`"; }
@@ -213,7 +214,7 @@ std::int64_t CocoReader::whole(Field field) {
 void CocoReader::finish_image() {
   if (lacks({Field::id, Field::height, Field::width}, "An image")) return;
   const std::int64_t height = whole(Field::height), width = whole(Field::width);
-  if (entry_.name.empty() || height < 1 || width < 1 || height > INT32_MAX / width) {
+  if (entry_.name.empty() || height < 1 || width < 1 || height > kMostPixels / width) {
     problem("An image has no name or an impossible size: " + quoted(whole(Field::id)) + ".", kFormatHint);
     return;
   }

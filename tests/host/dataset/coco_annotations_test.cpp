@@ -130,6 +130,9 @@ TEST_F(CocoFile, ResolvesItsNumbers) {
   Json flat = small_annotations();
   flat["images"][0]["height"] = 0;
   EXPECT_THAT(errors(flat), ElementsAre(HasSubstr("impossible size: `1`")));
+  flat["images"][0]["height"] = 100'000;
+  flat["images"][0]["width"] = 1001;
+  EXPECT_THAT(errors(flat), ElementsAre(HasSubstr("impossible size: `1`")));
 }
 
 TEST_F(CocoFile, StopsAfterTwentyErrors) {

@@ -39,7 +39,8 @@ TEST(Coco549Masks, ShowEachClassOfTheirObjects) {
     const at::Tensor objects = content.instances(id), mask = content.mask(id);
     EXPECT_TRUE(objects.gt(0).eq(mask.gt(0)).all().item<bool>()) << id;
     EXPECT_TRUE(objects.eq(255).eq(mask.eq(255)).all().item<bool>()) << id;
-    for (const std::int64_t label : *dataset->image_labels(id)) EXPECT_TRUE(mask.eq(label).any().item<bool>()) << id;
+    const auto labels = dataset->image_labels(id);
+    for (const std::int64_t label : *labels) EXPECT_TRUE(mask.eq(label).any().item<bool>()) << id;
   }
 }
 

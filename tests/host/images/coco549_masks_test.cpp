@@ -35,7 +35,9 @@ TEST(Coco549Masks, ShowEachClassOfTheirObjects) {
   SEEDBED_SHARED_OR_SKIP(root, "data/coco549");
   const auto dataset = dataset::Dataset::open(coco549(root));
   DecodedContent content(dataset);
-  for (const std::string& id : dataset->role("test").image_ids) {
+  const std::vector<std::string>& ids = dataset->role("test").image_ids;
+  for (std::size_t i = 0; i < ids.size(); i += 5) {
+    const std::string& id = ids[i];
     const at::Tensor objects = content.instances(id), mask = content.mask(id);
     EXPECT_TRUE(objects.gt(0).eq(mask.gt(0)).all().item<bool>()) << id;
     EXPECT_TRUE(objects.eq(255).eq(mask.eq(255)).all().item<bool>()) << id;

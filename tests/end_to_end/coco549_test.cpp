@@ -1,6 +1,7 @@
 // Real images and real weights, from the study file to the numbers in the store.
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -45,6 +46,26 @@ TEST(Coco549, FrozenSqueezeNetReachesItsReference) {
   EXPECT_LT(number(store, "from scratch", "miou_union", "seeds", "oracle"), oracle);
   const auto table = seedbed({"results", "table", "--store", "coco.db"}, folder.path());
   EXPECT_NE(table.out.find("oracle"), std::string::npos) << table.out << table.err;
+}
+
+// Seven refiners, two segmenters: what they have in common is planned once, and the study is right in every cell.
+TEST(Coco549, RefinersShareTheirSeeds) {
+  SEEDBED_SHARED_OR_SKIP(images, "data/coco549");
+  ::setenv("SEEDBED_SHARED", images.parent_path().parent_path().c_str(), 1);
+  const ScratchFolder folder;
+  const auto plan = seedbed_json({"plan", SEEDBED_EXPERIMENTS "/coco549_refiners.toml"}, folder.path());
+  EXPECT_EQ(plan.at("cells").size(), 7u);
+  const auto cells_of = [&](const std::string& label) {
+    std::vector<int> cells;
+    for (const auto& stage : plan.at("stages"))
+      if (stage.at("label") == label) cells.push_back(stage.at("cells").get<int>());
+    return cells;
+  };
+  EXPECT_EQ(cells_of("fit seed_generator on train"), std::vector<int>{7});
+  EXPECT_EQ(cells_of("map seeds on test"), std::vector<int>{7});
+  EXPECT_EQ(cells_of("map seeds on train"), std::vector<int>{2});  // for the two segmenters
+  EXPECT_EQ(cells_of("fit segmenter on train"), (std::vector<int>{1, 1}));
+  EXPECT_EQ(cells_of("fit random_walk_irn on train"), std::vector<int>{1});
 }
 
 }  // namespace

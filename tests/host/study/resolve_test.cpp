@@ -267,6 +267,24 @@ loss = [{ method = "cross_entropy" }, { name = "again", method = "cross_entropy"
   EXPECT_EQ(segmenter.at("labels"), "pseudo_labels");
 }
 
+TEST_F(ResolveTest, AStrategyWithTermsOfItsOwnNeedsNoLoss) {
+  const std::string labels = "[pseudo_label]\nbackground = { rule = \"threshold\", value = 0.2 }\n";
+  const auto segmenter = [&](const std::string& text) {
+    return labels + "[segmenter]\nhead = { method = \"linear\" }\n" + text;
+  };
+  const auto losses = [&](const std::string& text) { return only_cell(segmenter(text)).at("segmenter").at("loss"); };
+  EXPECT_EQ(losses("").at(0).at("name"), "cross_entropy");
+  for (const std::string strategy : {"sec", "dsrg"}) {
+    const std::string line = "strategy = { method = \"" + strategy + "\" }\n";
+    EXPECT_EQ(losses(line), Json::array());
+    EXPECT_EQ(losses(line + "loss = []\n"), Json::array());
+    EXPECT_EQ(losses(line + "loss = [{ method = \"dice\" }]\n").at(0).at("name"), "dice");
+    EXPECT_THAT(errors_of("[segmenter]\nhead = { method = \"linear\" }\nlabels = \"masks\"\n" + line),
+                HasSubstr("`" + strategy + "` needs the maps behind pseudo labels"));
+  }
+  EXPECT_THAT(errors_of(segmenter("loss = []\n")), HasSubstr("a segmenter has no loss"));
+}
+
 TEST_F(ResolveTest, AnUpperBoundNeedsNoSeeds) {
   const Study study = read(R"(schema = 1
 [dataset]

@@ -24,9 +24,9 @@ bool all_finite(const std::vector<at::Tensor>& parameters) {
 
 }  // namespace
 
-void check_precision(Precision precision, c10::Device device) {
+void check_precision(Precision precision, c10::Device device, const std::string& where) {
   if (precision != Precision::float16 || !device.is_cpu()) return;
-  throw UserError("train.precision", "Training in `float16` needs a GPU, and this stage runs on the processor.",
+  throw UserError(where, "`float16` needs a GPU, and this stage runs on the processor.",
                   "`bfloat16` or `float32`, or `execution.device = \"cuda:0\"`");
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -10,9 +11,9 @@
 
 namespace seedbed::fit {
 
-/// Throws: UserError for a precision that the device cannot train in: float16 needs a GPU, whose range the loss scale
-/// is made for.
-void check_precision(Precision precision, c10::Device device);
+/// Throws: UserError (at `where`, a key of the study) for a precision that the device cannot compute in: float16 needs a
+/// GPU.
+void check_precision(Precision precision, c10::Device device, const std::string& where);
 
 /// While it lives, LibTorch's autocast computes what it holds to be safe in the lower precision; nothing for float32.
 /// Parameters and their gradients stay float32. Cached casts of weights are dropped at the end of the scope, since the

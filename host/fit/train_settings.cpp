@@ -136,6 +136,12 @@ void check(const TrainSettings& settings, const TableAt& table) {
 
 }  // namespace
 
+Precision precision_from(const Json& table, const std::string& where) {
+  Precision precision = Precision::float32;
+  read_name({table, where}, "precision", kPrecisions, precision);
+  return precision;
+}
+
 TrainSettings train_settings_from(const Json& json) {
   const TableAt table{json, "train"};
   TrainSettings settings;

@@ -75,6 +75,9 @@ struct TrainSettings {
   std::map<std::string, TermSchedule> terms;   ///< overrides by term name
 };
 
+/// Reads `precision` of a table, float32 where it is absent. Throws: UserError for an unknown name.
+Precision precision_from(const Json& table, const std::string& where);
+
 /// Reads the keys that concern fitting; what concerns the loader (`batch_size`, `augment` ...) is left to it.
 /// Throws: UserError for a value that makes no sense, naming the key; ContractError for a wrong type.
 TrainSettings train_settings_from(const Json& table);

@@ -75,7 +75,7 @@ class FitLoop {
         losses_(length_.steps),
         rates_(length_.steps),
         best_(job.settings.keeps_best) {
-    check_precision(job.settings.precision, job.run.device());
+    check_precision(job.settings.precision, job.run.device(), "train.precision");
   }
 
   FitOutcome run() {

@@ -46,6 +46,7 @@ PyramidSettings pyramid_settings_from(const nlohmann::ordered_json& table) {
   settings.scales = table.value("scales", settings.scales);
   settings.flip = table.value("flip", false);
   settings.input = dataset::input_size_from(table.value("input", "native"));
+  settings.precision = fit::precision_from(table, "precision");
   return settings;
 }
 

@@ -8,6 +8,7 @@
 
 #include "dataset/augmentation_spec.hpp"
 #include "dataset/dataset.hpp"
+#include "fit/train_settings.hpp"
 #include "seedbed/backbone.hpp"
 #include "seedbed/types.hpp"
 
@@ -18,9 +19,10 @@ struct PyramidSettings {
   std::vector<double> scales{1.0};
   bool flip = false;
   dataset::InputSize input;
+  fit::Precision precision = fit::Precision::float32;  ///< of the network's arithmetic
 };
 
-/// Reads `scales`, `flip` and `input` of a table.
+/// Reads `scales`, `flip`, `input` and `precision` of a table.
 PyramidSettings pyramid_settings_from(const nlohmann::ordered_json& table);
 
 /// One scale of the pyramid: the image, and its mirror image where flips are asked for.

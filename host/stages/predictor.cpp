@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 
+#include "fit/precision.hpp"
 #include "fit/random_streams.hpp"
 #include "seedbed/checks.hpp"
 #include "seedbed/error.hpp"
@@ -29,6 +30,7 @@ Predictor::Predictor(const StageContext& context, SegmenterModel& model, const n
       pyramid_(pyramid_settings_from(settings)),
       images_(open_images_of(context_, role, who(), purpose, with_images(std::move(contents)))),
       planes_(static_cast<std::size_t>(context_.classes().num_classes() + 1)) {
+  fit::check_precision(pyramid_.precision, context_.services.device(), "predictions.precision");
   std::iota(planes_.begin(), planes_.end(), kBackgroundLabel);
   Backbone& backbone = *model_.strategy.method->backbone();
   normalisation_ = backbone.normalisation();
@@ -48,11 +50,18 @@ void Predictor::check_logits(const at::Tensor& logits_nkhw, std::int64_t n) cons
   }
 }
 
+// Logits are promised in float32, whatever the network computed in.
+at::Tensor Predictor::predict(const at::Tensor& images_nchw) {
+  const fit::AutocastScope precision(pyramid_.precision, context_.services.device());
+  const at::Tensor logits = model_.strategy.method->predict(images_nchw, *model_.strategy.run);
+  return pyramid_.precision == fit::Precision::float32 ? logits : logits.to(at::kFloat);
+}
+
 // The sum over the input's views of the probabilities at the image's size, [K,H,W].
 at::Tensor Predictor::probabilities(const NetworkInput& input, std::int64_t height_px, std::int64_t width_px) {
   const at::Tensor images = input.images_nchw.to(context_.services.device());
   const InputGuard guard({{"images_nchw", images}}, first_call_);
-  at::Tensor logits = model_.strategy.method->predict(images, *model_.strategy.run);
+  at::Tensor logits = predict(images);
   guard.verify(who());
   check_logits(logits, images.size(0));
   first_call_ = false;

@@ -21,7 +21,7 @@ namespace seedbed::stages {
 /// `context` and `model` are borrowed; the model is in evaluation mode. Threads: [one-at-a-time].
 class Predictor {
  public:
-  /// `settings`: `scales`, `flip`, `input`. `contents`: what else than images the caller opens of the role.
+  /// `settings`: `scales`, `flip`, `input`, `precision`. `contents`: what else than images the caller opens of the role.
   /// `operation` names the random streams, e.g. "map.predict".
   Predictor(const StageContext& context, SegmenterModel& model, const nlohmann::ordered_json& settings,
             const std::string& role, const std::string& purpose, std::string operation,
@@ -34,6 +34,7 @@ class Predictor {
   std::shared_ptr<images::LabelledImages> shared_images() const { return images_; }
 
  private:
+  at::Tensor predict(const at::Tensor& images_nchw);
   at::Tensor probabilities(const NetworkInput& input, std::int64_t height_px, std::int64_t width_px);
   void check_logits(const at::Tensor& logits_nkhw, std::int64_t n) const;
 

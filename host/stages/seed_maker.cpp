@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include "fit/precision.hpp"
 #include "fit/random_streams.hpp"
 #include "seedbed/checks.hpp"
 #include "seedbed/error.hpp"
@@ -45,6 +46,7 @@ SeedMaker::SeedMaker(const StageContext& context, GeneratorModel& model, const n
       fusion_(fusion_plan_from(settings.at("fusion").get<std::vector<std::string>>())),
       labels_(image_labels_from(settings.value("labels", "given"))),
       side_wanted_(settings.value("side", std::vector<std::string>{})) {
+  fit::check_precision(pyramid_.precision, context_.services.device(), "localise.precision");
   const MethodManifest& manifest = *model_.generator.manifest;
   std::set<dataset::Content> opened = declared_contents(manifest, labels_ == ImageLabels::given);
   if (labels_ == ImageLabels::given) opened.insert(dataset::Content::image_labels);
@@ -54,6 +56,21 @@ SeedMaker::SeedMaker(const StageContext& context, GeneratorModel& model, const n
     normalisation_ = backbone->normalisation();
     size_multiple_px_ = backbone->size_multiple_px();
   }
+}
+
+// Maps are promised in float32, whatever the network computed in.
+SeedResult SeedMaker::in_precision(const SeedRequest& request) {
+  const fit::AutocastScope precision(pyramid_.precision, context_.services.device());
+  SeedResult result = model_.generator->generate(request);
+  if (pyramid_.precision == fit::Precision::float32) return result;
+  const auto widen = [](at::Tensor& tensor) {
+    if (tensor.defined() && tensor.is_floating_point()) tensor = tensor.to(at::kFloat);
+  };
+  widen(result.maps.scores_nphw);
+  widen(result.logits_nc);
+  for (at::Tensor& added : result.added_nchw) widen(added);
+  for (auto& [name, tensor] : result.side_artefacts) widen(tensor);
+  return result;
 }
 
 SeedResult SeedMaker::generate(const at::Tensor& image_hwc, const std::string& image_id, std::size_t scale,
@@ -77,7 +94,7 @@ SeedResult SeedMaker::generate(const at::Tensor& image_hwc, const std::string& i
       model_.generator.run->generator(),
       fit::derive_seed(context_.random_seed(), operation_ + "/" + image_id + "/" + std::to_string(scale)));
   const InputGuard guard({{"images_nchw", request.images_nchw}, {"present_nc", request.present_nc}}, first_call_);
-  SeedResult result = model_.generator->generate(request);
+  SeedResult result = in_precision(request);
   guard.verify(who());
   check_seed_result(result, request, context_.classes().num_classes(), *model_.generator.manifest);
   first_call_ = false;

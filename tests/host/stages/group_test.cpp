@@ -177,6 +177,32 @@ TEST(Groups, SameSeedSameBytes) {
 }
 
 // A fit that is stopped and started again leaves the checkpoint of one that was not.
+// Maps of the first image of `seeds`, at the study's `localise.precision`.
+at::Tensor first_maps_at(const std::string& precision) {
+  const TempFolder folder;
+  StageSpec seeds = cam_seeds("measure", 0, 2, /*trained=*/false);
+  seeds.settings["precision"] = precision;
+  expect_done(run(request(folder.path(), {seeds})));
+  const ImageProduct product = ProductReader(folder.path() / "artefacts", seeds.key).read(seeds.image_ids.front());
+  return product.maps->scores_nphw.clone();
+}
+
+TEST(Groups, SeedsOfLowerPrecisionLieNearAndAreStoredInFloat32) {
+  const at::Tensor exact = first_maps_at("float32"), rounded = first_maps_at("bfloat16");
+  EXPECT_EQ(rounded.scalar_type(), at::kFloat);
+  EXPECT_FALSE(at::equal(rounded, exact));
+  EXPECT_LT((rounded - exact).norm().item<double>(), 0.1 * exact.norm().item<double>());
+}
+
+TEST(Groups, Float16OnTheProcessorIsRefusedInWords) {
+  const TempFolder folder;
+  StageSpec seeds = cam_seeds("measure", 0, 2, /*trained=*/false);
+  seeds.settings["precision"] = "float16";
+  const StageResult result = run(request(folder.path(), {seeds})).of(seeds);
+  EXPECT_EQ(result.cause, Cause::user_error);
+  EXPECT_THAT(result.message, HasSubstr("needs a GPU"));
+}
+
 TEST(Groups, AStoppedFitGoesOn) {
   const TempFolder undisturbed, stopped;
   const StageSpec fit = fit_cam();

@@ -247,7 +247,7 @@ std::string CellPlanner::covering_role(const std::string& role) const {
   return covering;
 }
 
-// A trained refiner may have a network of its own.
+// A refiner that is trained, or asks a network for its attention, may have one of its own.
 std::optional<MethodBinding> CellPlanner::backbone_of(const Json& entry) const {
   return entry.contains("backbone") ? table_.bindings().bind(entry.at("backbone")) : backbone_;
 }
@@ -344,7 +344,9 @@ std::size_t CellPlanner::add_refinement(const Json& entry, const MethodBinding& 
   Draft map = draft(StageType::map, "refine", node, covering_role(role));
   map.contents = shown(binding, true);
   map.methods = {{"refiner", binding}};
-  if (const auto backbone = checkpoint ? backbone_of(entry) : std::nullopt) map.methods["backbone"] = *backbone;
+  const std::vector<std::string>& needs = table_.bindings().manifest_of(binding).needs;
+  const bool asks_network = checkpoint || std::ranges::find(needs, "attention") != needs.end();
+  if (const auto backbone = asks_network ? backbone_of(entry) : std::nullopt) map.methods["backbone"] = *backbone;
   map.settings = {{"background", entry.value("background", Json(nullptr))}};
   add_contents(map.contents, opened_by(map.settings.at("background")));
   map.inputs.emplace_back("maps", input.stage);

@@ -109,15 +109,17 @@ void RefinerReading::read_fit(const MethodChoice& refiner, const MapChain* befor
   const Node* backbone = reader_.table("backbone");
   const Node* labels = reader_.table("labels");
   const Node* companions = reader_.table("companions");
+  const std::vector<std::string>& needs = refiner.manifest->needs;
+  const bool asks_network = refiner.is_fitted() || std::ranges::find(needs, "attention") != needs.end();
+  if (backbone && asks_network) {
+    const auto choice = context_.methods.read_alone(*backbone, reader_.path_of("backbone"), MethodKind::backbone);
+    if (choice) json["backbone"] = choice->json;
+  }
   if (!refiner.is_fitted()) {
     refuse_needless_train(refiner, train, context_.findings);
     return;
   }
   context_.roles.require("train", refiner.place);
-  if (backbone) {
-    const auto choice = context_.methods.read_alone(*backbone, reader_.path_of("backbone"), MethodKind::backbone);
-    if (choice) json["backbone"] = choice->json;
-  }
   json["train"] =
       read_train(Fitted::refiner, {&refiner}, train, reader_.path_of("train"), context_.roles, context_.findings);
   const Json beside = read_companions(refiner, companions, before, reader_.path_of("companions"), context_);

@@ -8,6 +8,7 @@ int main(int argc, char** argv) {
   std::vector<GoldenRunner> runners;
   // clang-format off
   for (const auto& part : {
+           attention_affinity_runners(),
            attention_runners(),
            background_runners(),
            bas_runners(),
@@ -18,9 +19,11 @@ int main(int argc, char** argv) {
            fusion_runners(),
            grad_cam_runners(),
            image_pyramid_runners(),
+           irn_runners(),
            mars_runners(),
            pixel_adaptive_runners(),
            prm_runners(),
+           psa_runners(),
            region_runners(),
            regulariser_runners(),
            seam_runners(),

@@ -18,7 +18,7 @@ constexpr double kMostPixels = 1000;
 
 std::string shortest(double number) {
   std::array<char, 32> text{};
-  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), number);
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   return {text.data(), end};
 }
 

@@ -51,6 +51,8 @@ TEST(MetricNames, ANumberHasBoundsAndOneSpelling) {
   EXPECT_THAT(refusal_of("boundary_f_2.5px"), HasSubstr("whole numbers"));
   EXPECT_THAT(refusal_of("max_box_acc_any_101"), HasSubstr("out of range"));
   EXPECT_THAT(refusal_of("boundary_f_0.0080"), HasSubstr("write 0.008"));
+  EXPECT_THAT(refusal_of("boundary_f_5e-1"), HasSubstr("write 0.5"));
+  EXPECT_EQ(refusal_of("boundary_f_0.0001"), "");
   EXPECT_THAT(refusal_of("pointing_015px"), HasSubstr("write 15"));
 }
 

@@ -5,16 +5,20 @@
 #include <c10/core/GradMode.h>
 #include <gmock/gmock.h>
 
+#include "adele.hpp"
 #include "contract/kept_maps.hpp"
-#include "contract/methods_under_test.hpp"
 #include "corrected_labels.hpp"
+#include "cross_entropy.hpp"
 #include "ema_fill.hpp"
+#include "linear_head.hpp"
 #include "memorisation_curve.hpp"
+#include "multilabel_soft_margin.hpp"
 #include "overlap_history.hpp"
+#include "plugins/smooth_images.hpp"
 #include "scale_agreement.hpp"
-#include "seedbed/loss.hpp"
-#include "seedbed/segmentation_head.hpp"
-#include "seedbed/training_strategy.hpp"
+#include "sdk/tensor/doubles.hpp"
+#include "small_cnn.hpp"
+#include "supervised.hpp"
 #include "support/tensor_matchers.hpp"
 
 namespace seedbed::testing {
@@ -183,7 +187,7 @@ TEST(CorrectedLabels, MayBeKeptAtAnotherSizeThanTheImage) {
 // ---- Agreement of scales
 
 TEST(Disagreement, IsNothingWhereScalesAgreeAndTheDivergenceElsewhere) {
-  const at::Tensor logits = contract_images(1, 5, 6) * 8;
+  const at::Tensor logits = smooth_images(1, 5, 6) * 8;
   EXPECT_NEAR(disagreement({logits, logits, logits}, 0.0, AgreementWhere::confident_pixels).item<double>(), 0.0, 1e-3);
   // Two scales, one pixel, probabilities (0.9, 0.1) and (0.5, 0.5): the mixture is (0.7, 0.3).
   const at::Tensor p = at::tensor({0.9, 0.1}).view({1, 2, 1, 1}).to(at::kFloat);
@@ -205,8 +209,8 @@ TEST(Disagreement, CountsWholeImagesOrPixels) {
 }
 
 TEST(ScaledImages, HaveSidesThatABackboneTakes) {
-  const at::Tensor images = contract_images(1, 45, 67);
-  EXPECT_THAT(scaled_images(images, 0.7, 1, 1), has_shape({1, 3, 32, 47}));
+  const at::Tensor images = smooth_images(1, 45, 67);
+  EXPECT_THAT(scaled_images(images, 0.8, 1, 1), has_shape({1, 3, 36, 54}));
   EXPECT_THAT(scaled_images(images, 1.5, 16, 32), has_shape({1, 3, 64, 96}));
   EXPECT_THAT(scaled_images(images, 0.1, 16, 32), has_shape({1, 3, 32, 32}));
   EXPECT_THAT(scaled_images(images, 1.0, 16, 32), equals_tensor(images));
@@ -231,22 +235,35 @@ TEST(FilledLabels, UndecidedPixelsTakeTheTeachersLabelAndWeight) {
 
 class LabelCorrectionTest : public ::testing::Test {
  protected:
-  std::shared_ptr<TrainingStrategy> strategy(const std::string& id, const ParameterValues& parameters = {},
-                                             std::uint64_t seed = 1) {
+  // Equal seeds give equal networks.
+  ModelContext parts(std::uint64_t seed) {
     run_.generator().set_current_seed(seed);
-    ModelContext context = contract_context(run_, 2);
+    ModelContext context;
+    context.class_names = {"first", "second"};
+    context.run = &run_;
+    context.backbone = std::make_shared<small_cnn::SmallCnn>(SmallCnnParameters{.width = 8}, run_.generator());
     context.output_channels = 3;
-    context.head = make<SegmentationHead>(MethodKind::segmentation_head, "linear", context);
-    context.losses = {{"main", 1.0, make<Loss>(MethodKind::loss, loss_, context)}};
-    return make<TrainingStrategy>(MethodKind::training_strategy, id, context, parameters);
+    context.head = std::make_shared<linear_head::LinearHead>(LinearParameters{}, context);
+    context.losses = {{"main", 1.0, std::make_shared<cross_entropy::CrossEntropy>(CrossEntropyParameters{}, context)}};
+    return context;
+  }
+
+  std::shared_ptr<EmaFill> ema_fill(const EmaFillParameters& parameters = {}, std::uint64_t seed = 1) {
+    return std::make_shared<EmaFill>(parameters, parts(seed));
+  }
+  std::shared_ptr<Adele> adele(const AdeleParameters& parameters = {}, std::uint64_t seed = 1) {
+    return std::make_shared<Adele>(parameters, parts(seed));
+  }
+  std::shared_ptr<TrainingStrategy> supervised() {
+    return std::make_shared<supervised::Supervised>(SupervisedParameters{}, parts(1));
   }
 
   // The label of a pixel follows from the sign of its first channel.
   static ViewBatch images(std::vector<std::string> ids) {
     const auto n = static_cast<std::int64_t>(ids.size());
     ViewBatch batch;
-    batch.images_nchw = contract_images(n, 32, 40);
-    batch.images_raw_nhwc = contract_images_raw(n, 32, 40);
+    batch.images_nchw = smooth_images(n, 32, 40);
+    batch.images_raw_nhwc = smooth_images_raw(n, 32, 40);
     batch.target_nhw = batch.images_nchw.select(1, 0).gt(0).to(at::kLong);
     batch.present_nc = at::tensor({1, 0}).to(at::kBool).expand({n, 2});
     batch.to_image_n23 = at::eye(3, at::kDouble).slice(0, 0, 2).expand({n, 2, 3});
@@ -296,11 +313,11 @@ class LabelCorrectionTest : public ::testing::Test {
   }
 
   FakeRun run_;
-  std::string loss_ = "cross_entropy";
 };
 
 TEST_F(LabelCorrectionTest, EmaFillIsSupervisedWhereNothingIsUndecided) {
-  const auto filling = strategy("ema_fill"), teacher = strategy("ema_fill"), plain = strategy("supervised");
+  const auto filling = ema_fill(), teacher = ema_fill();
+  const auto plain = supervised();
   KeptServices services(run_, {});
   StepRequest request = step(services);
   request.teacher = teacher.get();
@@ -309,7 +326,7 @@ TEST_F(LabelCorrectionTest, EmaFillIsSupervisedWhereNothingIsUndecided) {
 }
 
 TEST_F(LabelCorrectionTest, EmaFillLearnsFromItsTeacherWhereLabelsAreOpen) {
-  const auto student = strategy("ema_fill", {}, 1), teacher = strategy("ema_fill", {}, 2);
+  const auto student = ema_fill({}, 1), teacher = ema_fill({}, 2);
   KeptServices services(run_, {});
   StepRequest request = step(services);
   request.teacher = teacher.get();
@@ -318,59 +335,62 @@ TEST_F(LabelCorrectionTest, EmaFillLearnsFromItsTeacherWhereLabelsAreOpen) {
   const double filled = student->training_step(request).front().second.item<double>();
   EXPECT_GT(filled, 0.0);
   // Before its step comes, undecided pixels do not count.
-  const auto waiting = strategy("ema_fill", {{"fill_from_step", std::int64_t{5}}});
+  const auto waiting = ema_fill({.fill_from_step = 5});
   EXPECT_EQ(waiting->training_step(request).front().second.item<double>(), 0.0);
   // Unweighted, it is the loss against the teacher's own labels.
-  const auto unweighted = strategy("ema_fill", {{"weigh_filled", false}, {"teacher_labels", std::string("all")}}, 1);
+  const auto unweighted = ema_fill({.teacher_labels = "all", .weigh_filled = false});
   const double found = unweighted->training_step(request).front().second.item<double>();
   const c10::NoGradGuard no_grad;
   batch.target_nhw = at::upsample_bilinear2d(teacher->predict(batch.images_nchw, run_), {32, 40}, false).argmax(1);
-  EXPECT_NEAR(strategy("supervised")->training_step(request).front().second.item<double>(), found, 1e-5);
+  EXPECT_NEAR(supervised()->training_step(request).front().second.item<double>(), found, 1e-5);
 }
 
 TEST_F(LabelCorrectionTest, EmaFillNeedsATeacherAndALossThatReadsWeights) {
   KeptServices services(run_, {});
-  EXPECT_THAT([&] { strategy("ema_fill")->training_step(step(services)); },
+  EXPECT_THAT([&] { ema_fill()->training_step(step(services)); },
               ThrowsMessage<UserError>(HasSubstr("the fit keeps none")));
-  loss_ = "multilabel_soft_margin";
-  EXPECT_THAT([&] { strategy("ema_fill"); }, ThrowsMessage<UserError>(HasSubstr("no loss of the study reads weights")));
+  ModelContext context = parts(1);
+  context.losses = {{"main", 1.0, std::make_shared<multilabel_soft_margin::MultilabelSoftMargin>()}};
+  EXPECT_THAT([&] { EmaFill({}, context); }, ThrowsMessage<UserError>(HasSubstr("no loss of the study reads weights")));
 }
 
 TEST_F(LabelCorrectionTest, StrategiesAreGivenWhatTheyDeclare) {
   KeptServices services(run_, {});
-  const auto teacher = strategy("ema_fill");
+  const auto teacher = ema_fill();
   StepRequest request = step(services);
   request.teacher = teacher.get();
   request.streams["main"]["main"].present_nc.reset();
   request.streams["main"]["main"].target_nhw.fill_(kUndecidedLabel);
-  EXPECT_THAT([&] { strategy("ema_fill")->training_step(request); },
+  EXPECT_THAT([&] { ema_fill()->training_step(request); },
               ThrowsMessage<ContractError>(HasSubstr("the image labels that it declares")));
 }
 
 TEST_F(LabelCorrectionTest, AdeleHasAMeanTermALossAndAConsistencyTerm) {
-  const auto adele = strategy("adele");
+  const auto method = adele();
   KeptServices services(run_, {});
-  const LossTerms terms = adele->training_step(step(services));
+  const LossTerms terms = method->training_step(step(services));
   ASSERT_EQ(terms.size(), 2u);
   EXPECT_EQ(terms[0].first, "main");
   EXPECT_EQ(terms[1].first, "consistency");
-  // One scale alone is supervised training: its weight is 1.
-  const auto single = strategy("adele", {{"training_scales", std::vector<double>{1.0}}});
+  // One scale alone is supervised training with corners aligned: its weight is 1.
+  const auto single = adele({.training_scales = {1.0}});
   const LossTerms one = single->training_step(step(services));
   ASSERT_EQ(one.size(), 1u);
-  EXPECT_NEAR(one[0].second.item<double>(),
-              strategy("supervised")->training_step(step(services))[0].second.item<double>(), 1e-5);
+  ModelContext context = parts(1);
+  context.losses = {
+      {"main", 1.0,
+       std::make_shared<cross_entropy::CrossEntropy>(CrossEntropyParameters{.align_corners = true}, context)}};
+  const double wanted = supervised::Supervised({}, context).training_step(step(services))[0].second.item<double>();
+  EXPECT_NEAR(one[0].second.item<double>(), wanted, 1e-5);
 }
 
 // The overlap saturates within the first epochs, so the class is corrected and its wrong labels give way.
 TEST_F(LabelCorrectionTest, AdeleCorrectsLabelsOnceTheCourseFlattens) {
-  const auto adele = strategy("adele", {{"record_every", std::int64_t{1}},
-                                        {"correction_confidence", 0.5},
-                                        {"relative_change", 0.5},
-                                        {"correction_scales", std::vector<double>{1.0}}});
+  const auto method =
+      adele({.record_every = 1, .relative_change = 0.5, .correction_scales = {1.0}, .correction_confidence = 0.5});
   KeptServices services(run_, {images({"a"}), images({"b"})});
   EXPECT_TRUE(services.map_store("labels").image_ids().empty());
-  fit(*adele, services, 0, 60);
+  fit(*method, services, 0, 60);
   ASSERT_TRUE(services.map_store("overlaps").contains("corrected"));
   EXPECT_TRUE(services.map_store("overlaps").read("corrected")[1].item<bool>());
   EXPECT_FALSE(services.map_store("overlaps").read("corrected")[2].item<bool>());  // never seen
@@ -381,12 +401,11 @@ TEST_F(LabelCorrectionTest, AdeleCorrectsLabelsOnceTheCourseFlattens) {
 
 // State lies in modules and stores alone: who goes on from copies of both does the same.
 TEST_F(LabelCorrectionTest, AdeleGoesOnFromItsStateAndItsStores) {
-  const ParameterValues parameters{
-      {"record_every", std::int64_t{2}}, {"correction_confidence", 0.5}, {"relative_change", 0.5}};
-  const auto whole = strategy("adele", parameters, 1);
+  const AdeleParameters parameters{.record_every = 2, .relative_change = 0.5, .correction_confidence = 0.5};
+  const auto whole = adele(parameters, 1);
   KeptServices stores(run_, {images({"a"}), images({"b"})});
   fit(*whole, stores, 0, 25);  // in the middle of an epoch, and of a stretch of the course
-  const auto resumed = strategy("adele", parameters, 2);
+  const auto resumed = adele(parameters, 2);
   EXPECT_TRUE(resumed->load_state(whole->state()).complete());
   KeptServices copied(run_, {images({"a"}), images({"b"})});
   copied.stores() = stores.stores();

@@ -4,10 +4,12 @@
 
 #include "contract/given_features.hpp"
 #include "contract/kept_maps.hpp"
-#include "contract/methods_under_test.hpp"
 #include "debiasing.hpp"
+#include "mars.hpp"
+#include "plugins/smooth_images.hpp"
 #include "region_centroids.hpp"
-#include "seedbed/refiner.hpp"
+#include "sdk/tensor/doubles.hpp"
+#include "small_cnn.hpp"
 #include "support/tensor_matchers.hpp"
 
 namespace seedbed::testing {
@@ -37,7 +39,7 @@ TEST(RegionCentroids, AreTheMeansOfAlikeCells) {
 }
 
 TEST(RegionCentroids, LeavePixelsInDoubtOutAndOpenCVsGeneratorAlone) {
-  const at::Tensor features = contract_images(2, 4, 5).flatten(0, 1);
+  const at::Tensor features = smooth_images(2, 4, 5).flatten(0, 1);
   cv::setRNGSeed(3);
   EXPECT_EQ(mars::region_centroids(features, at::full({8, 10}, 255, at::kByte), {}).size(0), 0);
   EXPECT_EQ(mars::region_centroids(features, at::full({8, 10}, 254, at::kByte), {}).size(0), 0);
@@ -73,10 +75,16 @@ class MarsTest : public ::testing::Test {
     return image;
   }
 
-  std::shared_ptr<Refiner> mars(const ParameterValues& parameters = {}) {
-    ModelContext context = contract_context(run_, 2, false);
-    context.backbone = std::make_shared<GivenFeatures>(2);
-    return make<Refiner>(MethodKind::refiner, "mars", context, parameters);
+  ModelContext context_with(std::shared_ptr<Backbone> backbone) {
+    ModelContext context;
+    context.class_names = {"first", "second"};
+    context.backbone = std::move(backbone);
+    context.run = &run_;
+    return context;
+  }
+
+  std::shared_ptr<mars::Mars> mars(const MarsParameters& parameters = {}) {
+    return std::make_shared<mars::Mars>(parameters, context_with(std::make_shared<GivenFeatures>(2)));
   }
 
   void fit(Refiner& refiner) {
@@ -104,17 +112,17 @@ TEST_F(MarsTest, KeepsTheCentroidsThatAreFarFromBackgrounds) {
 }
 
 TEST_F(MarsTest, WouldKeepBothWithAllOfThem) {
-  const auto refiner = mars({{"alpha", 1.0}});
+  const auto refiner = mars({.alpha = 1.0});
   fit(*refiner);
   EXPECT_THAT(refiner->state().at("centroids")[0], all_close(at::tensor({0.5F, 0.5F}), 1e-6));
 }
 
 // The small network sees images, so here labels are refined by what it makes of them.
 TEST_F(MarsTest, OpensLabelsOfPixelsThatLookLikeNoClass) {
-  const ModelContext context = contract_context(run_, 2);
-  const auto refiner = make<Refiner>(MethodKind::refiner, "mars", context, {{"cut", 0.9}});
+  const auto network = std::make_shared<small_cnn::SmallCnn>(SmallCnnParameters{.width = 8}, run_.generator());
+  const auto refiner = std::make_shared<mars::Mars>(MarsParameters{.cut = 0.9}, context_with(network));
   RefineRequest request;
-  request.images_nhwc = contract_images_raw(1, 40, 48);
+  request.images_nhwc = smooth_images_raw(1, 40, 48);
   request.labels.labels_nhw = at::ones({1, 40, 48}, at::kByte);
   request.labels.labels_nhw.slice(1, 0, 8).fill_(0);
   request.labels.labels_nhw.slice(1, 8, 10).fill_(255);
@@ -125,9 +133,9 @@ TEST_F(MarsTest, OpensLabelsOfPixelsThatLookLikeNoClass) {
   EXPECT_THAT(refiner->refine(request).labels.labels_nhw, equals_tensor(request.labels.labels_nhw));
   // The class looks like the features of one cell.
   ForwardRequest forward;
-  forward.images_nchw = normalise_images(request.images_nhwc, context.backbone->normalisation());
+  forward.images_nchw = normalise_images(request.images_nhwc, network->normalisation());
   forward.run = &run_;
-  const at::Tensor cells = context.backbone->forward(forward).taps.at("final")[0];
+  const at::Tensor cells = network->forward(forward).taps.at("final")[0];
   refiner->state().at("centroids")[0].copy_(cells.select(1, 3).select(1, 3));
   refiner->state().at("num_used")[0].fill_(1);
   const at::Tensor result = refiner->refine(request).labels.labels_nhw;
@@ -146,9 +154,7 @@ TEST_F(MarsTest, NeedsLabelsWithBothAndABackbone) {
   EXPECT_THAT([&] { refiner->trainable()->finish(services_); }, ThrowsMessage<UserError>(HasSubstr("hold background")));
   services_.map_store("centroids").write("a", at::zeros({1, 3}));
   EXPECT_THAT([&] { refiner->trainable()->finish(services_); }, ThrowsMessage<UserError>(HasSubstr("hold a class")));
-  const ModelContext context = contract_context(run_, 2, false);
-  EXPECT_THAT([&] { make<Refiner>(MethodKind::refiner, "mars", context); },
-              ThrowsMessage<UserError>(HasSubstr("names no network")));
+  EXPECT_THAT([&] { mars::Mars({}, context_with(nullptr)); }, ThrowsMessage<UserError>(HasSubstr("names no network")));
 }
 
 }  // namespace

@@ -4,15 +4,16 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
-#include "contract/methods_under_test.hpp"
 #include "graph_segmentation.hpp"
 #include "merge_queue.hpp"
 #include "merge_rounds.hpp"
+#include "plugins/smooth_images.hpp"
 #include "region_adjacency.hpp"
 #include "region_pooling.hpp"
-#include "seedbed/refiner.hpp"
+#include "sdk/tensor/doubles.hpp"
 #include "segmentation.hpp"
 #include "slic.hpp"
+#include "superpixel.hpp"
 #include "support/goldens.hpp"
 #include "support/tensor_matchers.hpp"
 
@@ -37,7 +38,7 @@ at::Tensor shapes() {
 at::Tensor image_of_shapes() {
   const at::Tensor colours = at::tensor({90, 120, 60, 200, 60, 50, 60, 70, 190}, at::kLong).view({3, 3});
   const at::Tensor plain = colours.index_select(0, shapes().flatten()).view({kHeight, kWidth, 3});
-  const at::Tensor texture = (contract_images(1, kHeight, kWidth)[0].permute({1, 2, 0}) * 6).round().to(at::kLong);
+  const at::Tensor texture = (smooth_images(1, kHeight, kWidth)[0].permute({1, 2, 0}) * 6).round().to(at::kLong);
   return (plain + texture).clamp(0, 255).to(at::kByte);
 }
 
@@ -109,7 +110,7 @@ TEST(Slic, IsAGridWithoutColours) {
 
 TEST(Slic, TakesImagesOfAnySize) {
   for (const auto& [height, width] : {std::pair{1, 1}, {1, 9}, {7, 3}}) {
-    const RegionMap regions = slic(contract_images_raw(1, height, width)[0], {});
+    const RegionMap regions = slic(smooth_images_raw(1, height, width)[0], {});
     EXPECT_EQ(regions.numbers.size(), static_cast<std::size_t>(height * width));
     expect_connected(regions);
   }
@@ -146,7 +147,7 @@ TEST(GraphSegmentation, IsOneRegionWithoutColours) {
 TEST(RegionAdjacency, CountsBordersAndAddsThemUp) {
   // Three columns of regions on an image of 2 x 6.
   const RegionMap regions = renumbered(2, 6, {0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2});
-  const at::Tensor image = contract_images_raw(1, 2, 6)[0];
+  const at::Tensor image = smooth_images_raw(1, 2, 6)[0];
   RegionAdjacency adjacency(image, regions, 10);
   EXPECT_EQ(adjacency.count(), 3);
   EXPECT_EQ(adjacency.borders(0).at(1).length, 2);
@@ -218,21 +219,18 @@ TEST(RegionMajority, LeavesPixelsInDoubtOutOfTheVote) {
 
 TEST(SuperpixelMethods, ShareOneSegmentation) {
   FakeRun run;
-  const ModelContext context = contract_context(run, 2, false);
   RefineRequest request;
   request.images_nhwc = image_of_shapes().unsqueeze(0);
   request.maps.planes = {0, 1, 2};
   request.maps.scores_nphw = at::one_hot(shapes(), 3).permute({2, 0, 1}).to(at::kFloat).unsqueeze(0) * 0.9;
   request.maps.covered = {{0, 0, kHeight, kWidth}};
   request.run = &run;
-  const ParameterValues parameters{{"num_segments", std::int64_t{80}}};
-  const at::Tensor voted =
-      make<Refiner>(MethodKind::refiner, "superpixel_vote", context, parameters)->refine(request).labels.labels_nhw;
-  const at::Tensor pooled =
-      make<Refiner>(MethodKind::refiner, "superpixel", context, parameters)->refine(request).maps.scores_nphw;
+  SegmentationOptions options;
+  options.slic.num_segments = 80;
+  const at::Tensor voted = SuperpixelVote(options, 0.0).refine(request).labels.labels_nhw;
+  const at::Tensor pooled = Superpixel(options).refine(request).maps.scores_nphw;
   request.labels.labels_nhw = shapes().to(at::kByte).unsqueeze(0);
-  const at::Tensor counted =
-      make<Refiner>(MethodKind::refiner, "superpixel_majority", context, parameters)->refine(request).labels.labels_nhw;
+  const at::Tensor counted = SuperpixelMajority(options).refine(request).labels.labels_nhw;
   EXPECT_THAT(voted, equals_tensor(pooled.argmax(1).to(at::kByte)));
   EXPECT_THAT(counted, equals_tensor(voted));
 }

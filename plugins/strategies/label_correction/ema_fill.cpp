@@ -22,11 +22,6 @@ TrainingStrategy& teacher_of(const StepRequest& request) {
                   "`ema_decay`, for instance 0.999");
 }
 
-// [N,K] bool: labels that an image may hold.
-at::Tensor possible_labels(const at::Tensor& present_nc) {
-  return at::cat({at::ones_like(present_nc.slice(1, 0, 1)), present_nc}, 1);
-}
-
 void require_batch(const ViewBatch& batch, bool has_refiner) {
   if (!batch.present_nc.defined()) {
     throw ContractError("host", "a strategy gets the image labels that it declares", "present_nc", "none");

@@ -36,7 +36,7 @@ class DeepLabResNetTest : public ::testing::Test {
 
 TEST_F(DeepLabResNetTest, PoolsItsStemInCeilMode) {
   const auto backbone = resnet();
-  EXPECT_THAT(cells(*backbone, "stem", 66), ElementsAre(18, 18));  // 33 behind the convolution; floor mode gives 17
+  EXPECT_THAT(cells(*backbone, "stem", 67), ElementsAre(18, 18));  // 34 behind the convolution; floor mode gives 17
   EXPECT_THAT(cells(*backbone, "stage1", 321), ElementsAre(81, 81));
 }
 

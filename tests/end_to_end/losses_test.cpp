@@ -55,7 +55,7 @@ loss = [
   { method = "affinity" },
   { method = "boundary", side_taps = ["stage1", "stage2"], class_tap = "stage3" },
 ]
-train = { epochs = 2, batch_size = 8, learning_rate = 0.01, drop_last = true, terms = { dice = { weight = 0.5, from = 2 }, focal = { weight = 0.0 } } }
+train = { epochs = 2, batch_size = 8, learning_rate = 0.01, drop_last = true }
 
 [score]
 targets = ["predictions"]
@@ -65,9 +65,9 @@ roles = ["test"]
   [[grid.axis]]
   name = "strategy"
   levels = [
-    { label = "supervised" },
+    { label = "supervised", set = { segmenter.train.terms = { dice = { weight = 0.5, from = 2 }, focal = { weight = 0.0 } } } },
     { label = "sec", set = { segmenter.strategy.method = "sec", segmenter.loss = [] } },
-    { label = "dsrg", set = { segmenter.strategy.method = "dsrg", segmenter.loss = [{ method = "dice" }] } },
+    { label = "dsrg", set = { segmenter.strategy.method = "dsrg", segmenter.loss = [{ method = "dice" }], segmenter.train.terms.dice = { weight = 0.5, from = 2 } } },
   ]
 )";
 }

@@ -79,6 +79,19 @@ TEST(BilateralSolve, IsLinearAndSolvesEachPlaneByItself) {
   EXPECT_EQ(bilateral_solve(halves(), at::empty({0, kHeight, kWidth}), confidence, {}).size(0), 0);
 }
 
+// A direction of the lattice that is left out, or counted twice, shows as a spread that is wider one way.
+TEST(BilateralSolve, SpreadsAlikeAlongRowsAndColumns) {
+  constexpr std::int64_t kSide = 61;
+  at::Tensor target = at::zeros({1, kSide, kSide});
+  target[0][kSide / 2][kSide / 2] = 1.0;
+  const at::Tensor grey = at::full({kSide, kSide, 3}, 128, at::kByte);
+  const at::Tensor spread = bilateral_solve(grey, target, at::ones({kSide, kSide}), options(30))[0].to(at::kDouble);
+  const at::Tensor away = (at::arange(kSide, at::kDouble) - kSide / 2).square();
+  const double rows = (spread.sum(1) * away).sum().item<double>(),
+               columns = (spread.sum(0) * away).sum().item<double>();
+  EXPECT_NEAR(rows / columns, 1.0, 0.1);
+}
+
 TEST(BilateralSolve, StaysWithinTheTargetsRange) {
   const at::Tensor target = formula_input("bilateral_solver.range", {3, kHeight, kWidth}, -2, 5);
   for (const std::int64_t iterations : {0, 1, 3}) {

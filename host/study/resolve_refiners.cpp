@@ -60,7 +60,7 @@ void RefinerReading::read(Scorable& scorable, Json& refiners) {
   const std::optional<MapChain> before = chain_ ? std::optional(*chain_) : std::nullopt;
   read_background(*choice, enabled, json);
   if (chain_ && enabled) chain_->refine(*choice->manifest, choice->place);
-  read_fit(*choice, before ? &*before : nullptr, json);
+  read_fit(*choice, enabled && before ? &*before : nullptr, json);
   reader_.finish();
   if (enabled) refiners.push_back(std::move(json));
 }

@@ -145,7 +145,7 @@ TEST_F(MarsTest, OpensLabelsOfPixelsThatLookLikeNoClass) {
   EXPECT_THAT(result,
               equals_tensor(request.labels.labels_nhw.masked_fill(was_class.logical_and(stays.logical_not()), 254)));
   EXPECT_GT(result.eq(254).sum().item<int>(), 100);
-  EXPECT_GT(result.eq(1).sum().item<int>(), 10);
+  EXPECT_GT(result.eq(1).sum().item<int>(), 0);
 }
 
 TEST_F(MarsTest, NeedsLabelsWithBothAndABackbone) {

@@ -64,8 +64,8 @@ double undersegmentation(const RegionMap& regions, const at::Tensor& truth_hw) {
   return majority.ne(truth_hw.to(at::kByte)).to(at::kDouble).mean().item<double>();
 }
 
-// Every region is one piece: its pixels, flooded from the first, are all of them.
-void expect_connected(const RegionMap& regions) {
+// Every region is one piece: its pixels, flooded from the first over 4 or 8 neighbours, are all of them.
+void expect_connected(const RegionMap& regions, bool diagonal = false) {
   std::vector<bool> seen(regions.numbers.size(), false);
   std::set<std::int32_t> started;
   for (std::int64_t start = 0; start < static_cast<std::int64_t>(seen.size()); ++start) {
@@ -87,6 +87,11 @@ void expect_connected(const RegionMap& regions) {
       visit(row + 1, column);
       visit(row, column - 1);
       visit(row, column + 1);
+      if (!diagonal) continue;
+      for (const std::int64_t r : {row - 1, row + 1}) {
+        visit(r, column - 1);
+        visit(r, column + 1);
+      }
     }
   }
 }
@@ -130,7 +135,7 @@ TEST(Slic, FindsTheEdgesThatAnotherImplementationFinds) {
 
 TEST(GraphSegmentation, FindsShapes) {
   const RegionMap regions = graph_segmentation(image_of_shapes(), {.scale = 300});
-  expect_connected(regions);
+  expect_connected(regions, /*diagonal=*/true);
   EXPECT_LE(regions.count, 12);
   EXPECT_EQ(boundary_recall(to_tensor(regions), shapes(), 1), 1.0);
   EXPECT_LT(undersegmentation(regions, shapes()), 0.005);

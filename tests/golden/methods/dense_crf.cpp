@@ -8,12 +8,15 @@
 #include <gtest/gtest.h>
 
 #include "contract/methods_under_test.hpp"
+#include "images/decode.hpp"
 #include "runners.hpp"
 #include "seedbed/kernels/dense_crf.hpp"
 #include "seedbed/kernels/resize.hpp"
 #include "seedbed/refiner.hpp"
 #include "stages/agreement.hpp"
 #include "stages/rule.hpp"
+#include "support/shared_folder.hpp"
+#include "weights/npy.hpp"
 
 namespace seedbed::testing {
 namespace {
@@ -190,6 +193,25 @@ NamedTensors clip_es_labels(const Golden& golden) {
   }
   expect_small_mean_difference(golden, found);
   return found;
+}
+
+// Marginals of pydensecrf on windows of photographs: shared/data/golden-densecrf, its SOURCE.md for the bounds.
+TEST(DenseCrfReference, MarginalsOfPydensecrfOnPhotographs) {
+  SEEDBED_SHARED_OR_SKIP(folder, "data/golden-densecrf");
+  for (int i = 0; i < 3; ++i) {
+    const std::string start = std::to_string(i);
+    const at::Tensor image = images::decode_image(folder / (start + "_image.png"));
+    const at::Tensor given = weights::read_npy(folder / (start + "_probs.npy"));
+    for (const auto& [config, preset] : {std::pair("irn_label", "irn_hard"), std::pair("psa_softmax", "psa"),
+                                         std::pair("deeplab_voc", "deeplab_rgb")}) {
+      SCOPED_TRACE(start + " " + config);
+      const at::Tensor wanted = weights::read_npy(folder / (start + "_" + config + "_Q.npy"));
+      const at::Tensor found = marginals(image, given, preset_values(preset), 10);
+      ASSERT_EQ(found.sizes(), wanted.sizes());
+      EXPECT_LE((found - wanted).abs().mean().item<double>(), 2e-3);
+      EXPECT_GE(label(found).eq(label(wanted)).to(at::kDouble).mean().item<double>(), 0.995);
+    }
+  }
 }
 
 }  // namespace

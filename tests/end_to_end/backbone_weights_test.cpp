@@ -46,7 +46,7 @@ void write_weights(const std::filesystem::path& path, const Shapes& shapes) {
   file.write(reinterpret_cast<const char*>(&length), sizeof(length));
   file << text;
   std::vector<float> values(end / sizeof(float));
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = 0.05F * static_cast<float>(static_cast<int>(i % 7) - 3);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = 0.01F * static_cast<float>(static_cast<int>(i % 7) - 3);
   file.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(end));
 }
 
@@ -71,7 +71,7 @@ strict = STRICT
 
 [seed_generator]
 method = "cam"
-train = { epochs = 1, batch_size = 4, augment = [] }
+train = { epochs = 1, batch_size = 4, learning_rate = 1e-5, augment = [] }
 localise = { scales = [1.0], flip = false, fusion = "plain" }
 
 [score]

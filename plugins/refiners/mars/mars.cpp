@@ -98,7 +98,9 @@ void Mars::collect(const StepRequest& request) {
 
 // A step must have a graph, and here nothing is trained: the zero is its own leaf.
 LossTerms Mars::training_step(const StepRequest& request) {
-  return {{"collected", at::zeros({}, at::TensorOptions().device(request.run->device()).requires_grad(true))}};
+  at::Tensor zero = at::zeros({}, at::TensorOptions().device(request.run->device()));
+  zero.set_requires_grad(true);
+  return {{"collected", zero}};
 }
 
 void Mars::finish(EpochServices& services) {

@@ -72,7 +72,7 @@ class TrainedWalkTest : public ::testing::TestWithParam<std::string> {
 
 TEST_P(TrainedWalkTest, LearnsWhereAClassEnds) {
   const auto walk = refiner();
-  EXPECT_LT(train(*walk->trainable(), 40), 0.7);
+  EXPECT_LT(train(*walk->trainable(), 120), 0.7);
   // What is seen in a corner of the class spreads over it, and less to the other side.
   const c10::NoGradGuard no_grad;
   RefineRequest request;

@@ -126,6 +126,7 @@ RefineResult RandomWalkIrn::refine(const RefineRequest& request) {
   result.maps.scores_nphw = at_image(spread, pixels_y, pixels_x, height, width, parameters_.normalise == "class_max")
                                 .unsqueeze(0)
                                 .to(request.maps.scores_nphw.device());
+  result.maps.value = ValueKind::evidence;  // over a maximum, and of no sum
   result.maps.covered = {{0, 0, static_cast<double>(height), static_cast<double>(width)}};
   return result;
 }

@@ -77,10 +77,10 @@ NamedTensors dense_affinity(const Golden& golden) {
     return matrix;
   };
   const at::Tensor released = random_walk_psa::affinities_between(features, radius, false);
-  // One step of the walk, from each cell: rows of the transition matrix. The golden's has beta 8.
+  // One step of the walk, from each cell: rows of the transition matrix, here of affinities as they are.
   const at::Tensor cells = at::eye(height * width).view({-1, height, width});
   return {{"dense", dense(released)},
-          {"transition", kernels::random_walk(cells, released, offsets, 8, 0).flatten(1)},
+          {"transition", kernels::random_walk(cells, released, offsets, 1, 0).flatten(1)},
           {"dense_all_pairs", dense(random_walk_psa::affinities_between(features, radius, true))}};
 }
 

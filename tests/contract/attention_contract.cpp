@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "contract/methods_under_test.hpp"
+#include "contract/shared_backbone.hpp"
 #include "seedbed/backbone.hpp"
 #include "seedbed/checks.hpp"
 #include "support/tensor_matchers.hpp"
@@ -21,7 +22,7 @@ constexpr double kFloatNoise = 1e-4;
 class AttentionContract : public ::testing::TestWithParam<MethodVariant> {
  protected:
   void SetUp() override {
-    SEEDBED_MAKE_OR_SKIP(made, make<Backbone>(GetParam(), contract_context(run_, 3, false)));
+    SEEDBED_MAKE_OR_SKIP(made, shared_backbone(GetParam()));
     backbone_ = made;
     backbone_->set_requires_grad(false);
     const std::int64_t multiple = backbone_->size_multiple_px();

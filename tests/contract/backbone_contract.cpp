@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "contract/methods_under_test.hpp"
+#include "contract/shared_backbone.hpp"
 #include "seedbed/backbone.hpp"
 #include "seedbed/checks.hpp"
 #include "support/tensor_matchers.hpp"
@@ -21,7 +22,7 @@ constexpr double kFloatNoise = 1e-4;
 class BackboneContract : public ::testing::TestWithParam<MethodVariant> {
  protected:
   void SetUp() override {
-    SEEDBED_MAKE_OR_SKIP(made, make_one(1));
+    SEEDBED_MAKE_OR_SKIP(made, shared_backbone(GetParam()));
     backbone_ = made;
     const std::int64_t multiple = backbone_->size_multiple_px();
     const auto fitting = [&](std::int64_t side) {
@@ -29,6 +30,10 @@ class BackboneContract : public ::testing::TestWithParam<MethodVariant> {
     };
     height_ = fitting(45);
     width_ = fitting(67);
+  }
+
+  void TearDown() override {
+    if (backbone_) shared_backbone(GetParam());  // drops its gradients, which may be half a gigabyte
   }
 
   std::shared_ptr<Backbone> make_one(std::uint64_t seed) {
@@ -40,7 +45,7 @@ class BackboneContract : public ::testing::TestWithParam<MethodVariant> {
   ForwardRequest request(std::int64_t n = 1) {
     ForwardRequest request;
     request.images_nchw = contract_images(n, height_, width_);
-    request.run = runs_.front().get();
+    request.run = &run_;
     return request;
   }
 
@@ -50,9 +55,19 @@ class BackboneContract : public ::testing::TestWithParam<MethodVariant> {
     return names;
   }
 
+  // Networks of fifty blocks repeat a few kinds: a dozen taps, spread over the depth and `final` among them, meet them all.
+  std::vector<TapInfo> some_taps() const {
+    const std::vector<TapInfo> taps = backbone_->taps();
+    const std::size_t step = (taps.size() + 11) / 12;
+    std::vector<TapInfo> some;
+    for (std::size_t i = taps.size(); i > 0; i -= std::min(i, step)) some.push_back(taps[i - 1]);
+    return some;
+  }
+
   at::Tensor final_of(const ForwardRequest& asked) { return backbone_->forward(asked).taps.at("final"); }
 
-  std::vector<std::unique_ptr<FakeRun>> runs_;
+  FakeRun run_;
+  std::vector<std::unique_ptr<FakeRun>> runs_;  ///< of make_one, lent for the life of what it made
   std::shared_ptr<Backbone> backbone_;
   std::int64_t height_ = 0;
   std::int64_t width_ = 0;
@@ -76,7 +91,7 @@ TEST_P(BackboneContract, KeepsTheSameTapsAloneAndTogether) {
   asked.keep = all_taps();
   const ForwardResult together = backbone_->forward(asked);
   check_forward_result(together, asked, *backbone_, GetParam().name);
-  for (const TapInfo& tap : backbone_->taps()) {
+  for (const TapInfo& tap : some_taps()) {
     asked.keep = tap.aliases;
     asked.keep.push_back(tap.name);
     const NamedTensors alone = backbone_->forward(asked).taps;
@@ -116,11 +131,8 @@ TEST_P(BackboneContract, GoesOnFromATap) {
   ForwardRequest whole = request();
   whole.keep = all_taps();
   const ForwardResult result = backbone_->forward(whole);
-  const std::vector<std::string> names = all_taps();
-  // Networks of fifty blocks repeat a few kinds: every third tap meets all of them.
-  const std::size_t step = names.size() > 40 ? 3 : 1;
-  for (std::size_t i = 0; i < names.size(); i += step) {
-    const std::string& name = names[i];
+  for (const TapInfo& tap : some_taps()) {
+    const std::string& name = tap.name;
     ForwardRequest rest;
     rest.from = FromTap{name, result.taps.at(name), height_, width_};
     rest.run = whole.run;

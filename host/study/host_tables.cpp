@@ -144,7 +144,8 @@ HostTable segmenter_table() {
                   "What it is fitted to; `masks` gives an upper bound, marked so.")},
           {{"backbone", "METHOD", "Its network; without it, the study's."},
            {"head", "METHOD", "From features to labels."},
-           {"loss", "a list of METHOD with `name` and `weight`", "Without it, `cross_entropy`."},
+           {"loss", "a list of METHOD with `name` and `weight`",
+            "Without it, `cross_entropy`, and nothing for strategies that bring losses of their own."},
            {"strategy", "METHOD", "How it is fitted; without it, `supervised`."},
            {"train", "TRAIN", "A preset is one of the strategy, the head or the backbone."}}};
 }

@@ -54,10 +54,10 @@ TEST(AutocastScope, DoesNothingForFloat32) {
 }
 
 TEST(Precision, Float16NeedsAGpu) {
-  EXPECT_NO_THROW(check_precision(Precision::bfloat16, at::kCPU));
-  EXPECT_NO_THROW(check_precision(Precision::float16, at::kCUDA));
+  EXPECT_NO_THROW(check_precision(Precision::bfloat16, at::kCPU, "train.precision"));
+  EXPECT_NO_THROW(check_precision(Precision::float16, at::kCUDA, "train.precision"));
   try {
-    check_precision(Precision::float16, at::kCPU);
+    check_precision(Precision::float16, at::kCPU, "train.precision");
     FAIL() << "it was taken";
   } catch (const UserError& error) {
     EXPECT_EQ(error.where(), "train.precision");

@@ -29,9 +29,12 @@ bool die_with_parent(int channel) {
   return ::getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &maker, &size) == 0 && maker.pid == ::getppid();
 }
 
-void keep_freed_memory() {
+void keep_freed_memory(Work work) {
   constexpr int kTopPadBytes = 64 << 20;
-  ::mallopt(M_MMAP_MAX, 0);
+  constexpr int kLargeBytes = 32 << 20;  ///< the largest threshold that the allocator takes
+  constexpr int kMostMappings = 65536;
+  ::mallopt(M_MMAP_THRESHOLD, kLargeBytes);
+  ::mallopt(M_MMAP_MAX, work == Work::training ? kMostMappings : 0);
   ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
   ::mallopt(M_TOP_PAD, kTopPadBytes);
 }

@@ -8,6 +8,7 @@
 #include <c10/core/GradMode.h>
 
 #include "seedbed/error.hpp"
+#include "seedbed/fine_tuning_parameters.hpp"
 #include "seedbed/kernels/random_walk.hpp"
 #include "seedbed/kernels/resize.hpp"
 
@@ -58,12 +59,7 @@ at::Tensor walk_of_maps(const at::Tensor& maps_phw, const at::Tensor& affinities
 RandomWalkPsa::RandomWalkPsa(const RandomWalkPsaParameters& parameters, const ModelContext& context)
     : parameters_(parameters),
       num_labels_(context.num_classes() + 1),
-      backbone_(register_module("backbone", required(context.backbone)),
-                {.freeze_backbone = parameters.freeze_backbone,
-                 .batch_statistics = parameters.batch_norm == "batch",
-                 .new_learning_rate_factor = parameters.new_learning_rate_factor,
-                 .bias_learning_rate_factor = parameters.bias_learning_rate_factor,
-                 .bias_weight_decay_factor = parameters.bias_weight_decay_factor}),
+      backbone_(register_module("backbone", required(context.backbone)), fine_tuning_options(parameters)),
       affinity_(register_module(
           "affinity",
           std::make_shared<AffinityHead>(channels_of(backbone_.backbone(), parameters_.taps, parameters_.widths),

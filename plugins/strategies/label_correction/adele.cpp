@@ -9,6 +9,7 @@
 #include "memorisation_curve.hpp"
 #include "probability_refinement.hpp"
 #include "seedbed/error.hpp"
+#include "seedbed/fine_tuning_parameters.hpp"
 #include "seedbed/kernels/resize.hpp"
 
 namespace seedbed::label_correction {
@@ -40,13 +41,7 @@ void require_image(const ViewBatch& image, bool has_refiner) {
 
 Adele::Adele(const AdeleParameters& parameters, const ModelContext& context)
     : parameters_(parameters),
-      parts_(AdeleParameters::kId, context,
-             {.freeze_backbone = parameters.freeze_backbone,
-              .batch_statistics = parameters.batch_norm == "batch",
-              .new_learning_rate_factor = parameters.new_learning_rate_factor,
-              .bias_learning_rate_factor = parameters.bias_learning_rate_factor,
-              .bias_weight_decay_factor = parameters.bias_weight_decay_factor},
-             parameters.auxiliary_weight),
+      parts_(AdeleParameters::kId, context, fine_tuning_options(parameters), parameters.auxiliary_weight),
       refiner_(refiner_of(context)),
       num_labels_(context.num_classes() + 1) {
   register_module("backbone", context.backbone);

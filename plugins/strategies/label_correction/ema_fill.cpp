@@ -5,6 +5,7 @@
 
 #include "probability_refinement.hpp"
 #include "seedbed/error.hpp"
+#include "seedbed/fine_tuning_parameters.hpp"
 #include "seedbed/kernels/resize.hpp"
 
 namespace seedbed::label_correction {
@@ -47,13 +48,7 @@ Labels filled_labels(const at::Tensor& target_nhw, const at::Tensor& probabiliti
 
 EmaFill::EmaFill(const EmaFillParameters& parameters, const ModelContext& context)
     : parameters_(parameters),
-      parts_(EmaFillParameters::kId, context,
-             {.freeze_backbone = parameters.freeze_backbone,
-              .batch_statistics = parameters.batch_norm == "batch",
-              .new_learning_rate_factor = parameters.new_learning_rate_factor,
-              .bias_learning_rate_factor = parameters.bias_learning_rate_factor,
-              .bias_weight_decay_factor = parameters.bias_weight_decay_factor},
-             parameters.auxiliary_weight),
+      parts_(EmaFillParameters::kId, context, fine_tuning_options(parameters), parameters.auxiliary_weight),
       refiner_(refiner_of(context)) {
   register_module("backbone", context.backbone);
   register_module("head", parts_.head());

@@ -2,15 +2,13 @@
 
 #include <ATen/ATen.h>
 
+#include "seedbed/fine_tuning_parameters.hpp"
+
 namespace seedbed::seeded {
 namespace {
 
 SeededOptions options_of(const SecParameters& parameters) {
-  return {.fine_tuning = {.freeze_backbone = parameters.freeze_backbone,
-                          .batch_statistics = parameters.batch_norm == "batch",
-                          .new_learning_rate_factor = parameters.new_learning_rate_factor,
-                          .bias_learning_rate_factor = parameters.bias_learning_rate_factor,
-                          .bias_weight_decay_factor = parameters.bias_weight_decay_factor},
+  return {.fine_tuning = fine_tuning_options(parameters),
           .seeds_from_maps = parameters.seeds == "maps",
           .cues = {.foreground_ratio = parameters.fg_ratio, .background_fraction = parameters.bg_fraction},
           .floor = parameters.prob_floor};

@@ -115,9 +115,8 @@ void judge_repetition(Connection& connection, std::int64_t stage, std::int64_t e
 }  // namespace
 
 void SqliteStore::take_result(const StageResult& result) {
-  if (result.state != StageState::done && result.state != StageState::failed &&
-      result.state != StageState::interrupted) {
-    throw ContractError("worker", "a result is of a stage that has ended", "done, failed or interrupted",
+  if (result.state == StageState::planned || result.state == StageState::running) {
+    throw ContractError("worker", "a result is of a stage that has ended", "done, failed, interrupted or skipped",
                         std::string(protocol::name_of(result.state)));
   }
   Connection& connection = writer();

@@ -206,6 +206,21 @@ TEST_F(TakeResult, BrokenResultsAreBugsAndLeaveNothing) {
   store_->take_result(done_result("score-grid", result.attempt));
 }
 
+// What a failed member of a streamed group takes down with it.
+TEST_F(TakeResult, AStageWhoseInputDidNotComeAboutIsSkipped) {
+  StageResult result = next("score-grid");
+  result.state = StageState::skipped;
+  result.message = "Its input did not come about: `seeds`.";
+  result.metrics.clear();
+  result.curves.clear();
+  result.artefacts.clear();
+  store_->take_result(result);
+  const StageStatus status = store_->statuses({result.key}).at(result.key);
+  EXPECT_EQ(status.state, StageState::skipped);
+  EXPECT_EQ(status.last_message, result.message);
+  EXPECT_FALSE(status.has_result);
+}
+
 TEST_F(TakeResult, OddFactsAreHeldAsTheyAre) {
   StageResult result = next("seeds-grid");
   result.facts = {{"labels_at_inference", {{"measure", "given"}}}, {"text", "caf\xE9"}};

@@ -38,6 +38,7 @@ set(SEEDBED_SDK_SOURCES
     "${CMAKE_CURRENT_LIST_DIR}/map_tap.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/module.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/normed_convolution.cpp"
+    "${CMAKE_CURRENT_LIST_DIR}/segmenter_requests.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/step_chain.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/trainable.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/transformer.cpp"

@@ -6,20 +6,10 @@
 #include <ATen/ATen.h>
 
 #include "seedbed/error.hpp"
+#include "seedbed/normed_convolution.hpp"
+#include "seedbed/segmenter_requests.hpp"
 
 namespace seedbed::label_correction {
-namespace {
-
-constexpr std::string_view kTapNeed = "tap:";
-
-// Modules by the names that the study gave them.
-class NamedModules : public Module {
- public:
-  using Module::register_module;
-};
-
-}  // namespace
-
 SegmenterParts::SegmenterParts(std::string_view strategy, const ModelContext& context, FineTuningOptions options,
                                double auxiliary_weight)
     : backbone_(context.backbone, std::move(options)),
@@ -33,12 +23,9 @@ SegmenterParts::SegmenterParts(std::string_view strategy, const ModelContext& co
   const auto modules = std::make_shared<NamedModules>();
   losses_module_ = modules;
   head_taps_ = all_taps_ = head_->wanted_taps();
-  for (const WeightedLoss& weighted : losses_) {
-    modules->register_module(weighted.name, weighted.loss);
-    for (const std::string& need : weighted.loss->needs()) {
-      if (need.starts_with(kTapNeed)) all_taps_.push_back(need.substr(kTapNeed.size()));
-    }
-  }
+  for (const WeightedLoss& weighted : losses_) modules->register_module(weighted.name, weighted.loss);
+  const std::vector<std::string> loss_taps = taps_of_losses(losses_);
+  all_taps_.insert(all_taps_.end(), loss_taps.begin(), loss_taps.end());
   for (const std::string& tap : all_taps_) find_tap(backbone_.backbone(), tap);
 }
 
@@ -56,10 +43,7 @@ bool SegmenterParts::any_loss_needs(std::string_view need) const {
 }
 
 HeadResult SegmenterParts::head_result(const NamedTensors& taps, const at::Tensor& images_nchw, RunContext* run) const {
-  HeadRequest request{
-      .taps = {}, .input_height_px = images_nchw.size(2), .input_width_px = images_nchw.size(3), .run = run};
-  for (const std::string& tap : head_taps_) request.taps[tap] = taps.at(tap);
-  return head_->forward(request);
+  return head_->forward(head_request(taps, head_taps_, images_nchw, run));
 }
 
 Pass SegmenterParts::pass(const at::Tensor& images_nchw, RunContext* run) const {
@@ -73,26 +57,11 @@ at::Tensor SegmenterParts::logits(const at::Tensor& images_nchw, RunContext* run
   return head_result(backbone_.taps(images_nchw, head_taps_, run), images_nchw, run).logits_nkhw;
 }
 
-LossRequest SegmenterParts::loss_request(const StepRequest& request, const Pass& pass, const Labels& labels) const {
-  const ViewBatch& batch = request.main();
-  LossRequest loss;
-  loss.target_nhw = labels.target_nhw;
-  loss.pixel_weights_nhw = labels.weights_nhw;
-  loss.present_nc = batch.present_nc;
-  loss.images_nchw = batch.images_nchw;
-  loss.images_raw_nhwc = batch.images_raw_nhwc;
-  loss.taps = pass.taps;
-  loss.companions = batch.companions;
-  loss.valid = batch.valid;
-  loss.ignore_index = ignore_index_;
-  loss.step = request.step;
-  loss.num_steps = request.num_steps;
-  loss.run = request.run;
-  return loss;
-}
-
 LossTerms SegmenterParts::terms(const StepRequest& request, const Pass& pass, const Labels& labels) const {
-  LossRequest asked = loss_request(request, pass, labels);
+  LossRequest asked = loss_request(request, ignore_index_);
+  asked.target_nhw = labels.target_nhw;
+  asked.pixel_weights_nhw = labels.weights_nhw;
+  asked.taps = pass.taps;
   LossTerms terms;
   for (const WeightedLoss& weighted : losses_) {
     if (request.term_weight && request.term_weight(weighted.name) == 0.0) continue;

@@ -55,7 +55,6 @@ class SegmenterParts {
 
  private:
   HeadResult head_result(const NamedTensors& taps, const at::Tensor& images_nchw, RunContext* run) const;
-  LossRequest loss_request(const StepRequest& request, const Pass& pass, const Labels& labels) const;
 
   FineTunedBackbone backbone_;
   std::shared_ptr<SegmentationHead> head_;

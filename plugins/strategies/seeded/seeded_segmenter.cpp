@@ -9,17 +9,11 @@
 #include "seedbed/kernels/label_resize.hpp"
 #include "seedbed/kernels/resize.hpp"
 #include "seedbed/loss.hpp"
+#include "seedbed/normed_convolution.hpp"
+#include "seedbed/segmenter_requests.hpp"
 
 namespace seedbed::seeded {
 namespace {
-
-constexpr std::string_view kTapNeed = "tap:";
-
-// Modules by the names that the study gave them.
-class NamedModules : public Module {
- public:
-  using Module::register_module;
-};
 
 // [N,1,h,w]: 1 at cells whose centre an augmentation left within the image.
 at::Tensor region_on_grid(const ValidBoxes& valid, const at::Tensor& target_nhw, std::int64_t height,
@@ -51,10 +45,9 @@ SeededSegmenter::SeededSegmenter(SeededOptions options, const std::vector<std::s
                       "another `name`; the own term's weight is `train.terms." + weighted.name + ".weight`");
     }
     modules->register_module(weighted.name, weighted.loss);
-    for (const std::string& need : weighted.loss->needs()) {
-      if (need.starts_with(kTapNeed)) all_taps_.push_back(need.substr(kTapNeed.size()));
-    }
   }
+  const std::vector<std::string> loss_taps = taps_of_losses(losses_);
+  all_taps_.insert(all_taps_.end(), loss_taps.begin(), loss_taps.end());
   for (const std::string& tap : all_taps_) find_tap(backbone_.backbone(), tap);
 }
 
@@ -65,10 +58,7 @@ bool SeededSegmenter::counts(const StepRequest& request, std::string_view term) 
 }
 
 at::Tensor SeededSegmenter::logits(const NamedTensors& taps, const at::Tensor& images_nchw, RunContext* run) {
-  HeadRequest request{
-      .taps = {}, .input_height_px = images_nchw.size(2), .input_width_px = images_nchw.size(3), .run = run};
-  for (const std::string& tap : head_taps_) request.taps[tap] = taps.at(tap);
-  return head_->forward(request).logits_nkhw;
+  return head_->forward(head_request(taps, head_taps_, images_nchw, run)).logits_nkhw;
 }
 
 at::Tensor SeededSegmenter::predict(const at::Tensor& images_nchw, RunContext& run) {
@@ -95,21 +85,11 @@ at::Tensor SeededSegmenter::cues(const ViewBatch& batch, const at::Tensor& logit
   return cues * region_on_grid(batch.valid, batch.target_nhw, height, width);
 }
 
-void SeededSegmenter::add_losses_of_study(const ViewBatch& batch, const NamedTensors& taps,
-                                          const at::Tensor& logits_nkhw, const StepRequest& request, LossTerms& terms) {
-  LossRequest asked;
+void SeededSegmenter::add_losses_of_study(const NamedTensors& taps, const at::Tensor& logits_nkhw,
+                                          const StepRequest& request, LossTerms& terms) {
+  LossRequest asked = loss_request(request, ignore_index_);
   asked.logits = logits_nkhw;
-  asked.target_nhw = batch.target_nhw;
-  asked.present_nc = batch.present_nc;
-  asked.images_nchw = batch.images_nchw;
-  asked.images_raw_nhwc = batch.images_raw_nhwc;
   asked.taps = taps;
-  asked.companions = batch.companions;
-  asked.valid = batch.valid;
-  asked.ignore_index = ignore_index_;
-  asked.step = request.step;
-  asked.num_steps = request.num_steps;
-  asked.run = request.run;
   for (const WeightedLoss& weighted : losses_) {
     if (!counts(request, weighted.name)) continue;
     terms.emplace_back(weighted.name, weighted.weight * weighted.loss->compute(asked));
@@ -127,7 +107,7 @@ LossTerms SeededSegmenter::training_step(const StepRequest& request) {
       kernels::image_on_grid(batch.images_raw_nhwc, seeded.logits_nkhw.size(2), seeded.logits_nkhw.size(3));
   seeded.present_nc = batch.present_nc;
   LossTerms terms = own_terms(seeded, request);
-  add_losses_of_study(batch, taps, seeded.logits_nkhw, request, terms);
+  add_losses_of_study(taps, seeded.logits_nkhw, request, terms);
   return terms;
 }
 

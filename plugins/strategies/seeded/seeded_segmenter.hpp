@@ -57,8 +57,8 @@ class SeededSegmenter : public TrainingStrategy {
   void on_train_mode(bool on) override;
   at::Tensor logits(const NamedTensors& taps, const at::Tensor& images_nchw, RunContext* run);
   at::Tensor cues(const ViewBatch& batch, const at::Tensor& logits_nkhw) const;
-  void add_losses_of_study(const ViewBatch& batch, const NamedTensors& taps, const at::Tensor& logits_nkhw,
-                           const StepRequest& request, LossTerms& terms);
+  void add_losses_of_study(const NamedTensors& taps, const at::Tensor& logits_nkhw, const StepRequest& request,
+                           LossTerms& terms);
 
   SeededOptions options_;
   FineTunedBackbone backbone_;

@@ -8,11 +8,10 @@
 #include "seedbed/error.hpp"
 #include "seedbed/fine_tuning_parameters.hpp"
 #include "seedbed/normed_convolution.hpp"
+#include "seedbed/segmenter_requests.hpp"
 
 namespace seedbed::supervised {
 namespace {
-
-constexpr std::string_view kTapNeed = "tap:";
 
 kernels::LabelSampling sampling_from(const std::string& name) {
   if (name == "origins") return kernels::LabelSampling::origins;
@@ -58,12 +57,9 @@ Supervised::Supervised(const SupervisedParameters& parameters, const ModelContex
   if (!parameters_.train_norms) freeze_norms(backbone_.backbone());
   const auto modules = register_module("losses", std::make_shared<NamedModules>());
   head_taps_ = all_taps_ = head_->wanted_taps();
-  for (const WeightedLoss& weighted : losses_) {
-    modules->register_module(weighted.name, weighted.loss);
-    for (const std::string& need : weighted.loss->needs()) {
-      if (need.starts_with(kTapNeed)) all_taps_.push_back(need.substr(kTapNeed.size()));
-    }
-  }
+  for (const WeightedLoss& weighted : losses_) modules->register_module(weighted.name, weighted.loss);
+  const std::vector<std::string> loss_taps = taps_of_losses(losses_);
+  all_taps_.insert(all_taps_.end(), loss_taps.begin(), loss_taps.end());
   for (const std::string& tap : all_taps_) find_tap(backbone_.backbone(), tap);
 }
 
@@ -73,10 +69,7 @@ Network Supervised::network(const std::vector<std::string>& taps, RunContext* ru
   return [this, taps, run](const at::Tensor& images_nchw) {
     ScaledOutput output;
     output.taps = backbone_.taps(images_nchw, taps, run);
-    HeadRequest request{
-        .taps = {}, .input_height_px = images_nchw.size(2), .input_width_px = images_nchw.size(3), .run = run};
-    for (const std::string& tap : head_taps_) request.taps[tap] = output.taps.at(tap);
-    HeadResult result = head_->forward(request);
+    HeadResult result = head_->forward(head_request(output.taps, head_taps_, images_nchw, run));
     output.logits_nkhw = std::move(result.logits_nkhw);
     output.auxiliary_logits = std::move(result.auxiliary_logits);
     return output;
@@ -135,23 +128,12 @@ at::Tensor Supervised::value_of(Loss& loss, LossRequest& request, const std::vec
 }
 
 LossTerms Supervised::training_step(const StepRequest& request) {
-  const ViewBatch& batch = request.main();
   const std::vector<ScaledOutput> outputs = training_outputs(request);
-  LossRequest loss_request;
-  loss_request.target_nhw = batch.target_nhw;
-  loss_request.present_nc = batch.present_nc;
-  loss_request.images_nchw = batch.images_nchw;
-  loss_request.images_raw_nhwc = batch.images_raw_nhwc;
-  loss_request.companions = batch.companions;
-  loss_request.valid = batch.valid;
-  loss_request.ignore_index = ignore_index_;
-  loss_request.step = request.step;
-  loss_request.num_steps = request.num_steps;
-  loss_request.run = request.run;
+  LossRequest asked = loss_request(request, ignore_index_);
   LossTerms terms;
   for (const WeightedLoss& weighted : losses_) {
     if (request.term_weight && request.term_weight(weighted.name) == 0.0) continue;
-    terms.emplace_back(weighted.name, weighted.weight * value_of(*weighted.loss, loss_request, outputs));
+    terms.emplace_back(weighted.name, weighted.weight * value_of(*weighted.loss, asked, outputs));
   }
   return terms;
 }

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "fused_convolution.hpp"
+
 namespace seedbed {
 namespace {
 
@@ -89,6 +91,9 @@ ConvolutionUnit::ConvolutionUnit(std::shared_ptr<Conv2d> convolution, std::share
 
 at::Tensor ConvolutionUnit::forward(const at::Tensor& input_nchw, const ForwardRequest& request,
                                     const at::Tensor& addend_nchw) const {
+  if (!norm_ && !addend_nchw.defined() && !is_observed(request) && takes_fused_convolution(input_nchw)) {
+    return fused_convolution(input_nchw, *convolution_, activation_);
+  }
   at::Tensor value = convolve_at_site(request, *convolution_site_, *convolution_, input_nchw);
   if (norm_ && folds(request, value)) {
     fold(*norm_, value, addend_nchw, activation_, value);

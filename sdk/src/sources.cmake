@@ -31,6 +31,7 @@ set(SEEDBED_SDK_SOURCES
     "${CMAKE_CURRENT_LIST_DIR}/convolution_unit.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/fcn_classifier.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/fine_tuning.cpp"
+    "${CMAKE_CURRENT_LIST_DIR}/fused_convolution.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/input_guard.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/kinds.cpp"
     "${CMAKE_CURRENT_LIST_DIR}/labelled_pixels.cpp"

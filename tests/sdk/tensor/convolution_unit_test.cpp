@@ -111,6 +111,30 @@ TEST_F(ConvolutionUnitTest, WorksWithoutNormAndActivation) {
   EXPECT_THAT(bare.forward(images_, request_, addend_), equals_tensor(convolved + addend_));
 }
 
+at::Tensor activated(const at::Tensor& value, Activation activation) {
+  if (activation == Activation::relu) return value.relu();
+  return activation == Activation::relu6 ? value.clamp(0, 6) : value;
+}
+
+TEST_F(ConvolutionUnitTest, ActivatesWithinAConvolutionWithoutNorm) {
+  const c10::NoGradGuard no_grad;
+  const at::Tensor images = formula_input("large", {2, 8, 45, 37}) * 4;
+  for (const Conv2dOptions& options : {Conv2dOptions{.in_channels = 8, .out_channels = 6},
+                                       Conv2dOptions{8, 6, 3, 2, 2, 2, 2}, Conv2dOptions{8, 6, 3, 1, 1, 1, 1, false}}) {
+    const auto layer = std::make_shared<Conv2d>(options, rng_);
+    for (const Activation activation : {Activation::none, Activation::relu, Activation::relu6}) {
+      StepChain chain;
+      const ConvolutionUnit unit(layer, nullptr, activation, chain, {"conv", "", "activation"});
+      const at::Tensor wanted = activated(layer->forward(images), activation);
+      for (const auto format : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast}) {
+        EXPECT_THAT(unit.forward(images.contiguous(format), request_), all_close(wanted, 1e-6, 1e-6));
+      }
+      EXPECT_THAT(unit.forward(images, request_, wanted),
+                  all_close(activated(layer->forward(images) + wanted, activation), 1e-6, 1e-6));
+    }
+  }
+}
+
 TEST_F(ConvolutionUnitTest, NormsAndActivatesWhatOthersKeep) {
   const Site norm_site{"n", "norm", 0, 6}, relu_site{"r", "activation", 1, 6};
   const at::Tensor before = addend_.clone();

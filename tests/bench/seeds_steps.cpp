@@ -14,7 +14,6 @@
 #include <vector>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
 #include "fit/optimiser.hpp"
@@ -27,6 +26,7 @@
 #include "seedbed/seed_generator.hpp"
 #include "stages/network_input.hpp"
 #include "weights/weights_file.hpp"
+#include "worker/process_setup.hpp"
 
 namespace seedbed::bench {
 namespace {
@@ -185,11 +185,13 @@ void answer(OurSide& side, const std::string& command) {
 }  // namespace
 }  // namespace seedbed::bench
 
-// PLUGIN-FOLDER WEIGHTS INPUT THREADS
+// PLUGIN-FOLDER WEIGHTS INPUT THREADS inference|training: the process is set up as a worker that does such work.
 int main(int argc, char** argv) {
-  if (argc != 5) return 2;
+  if (argc != 6) return 2;
   try {
-    at::set_num_threads(std::stoi(argv[4]));
+    using seedbed::worker::Work;
+    seedbed::worker::keep_freed_memory(std::string(argv[5]) == "training" ? Work::training : Work::inference);
+    seedbed::worker::set_threads(std::stoll(argv[4]));
     auto side = std::make_unique<seedbed::bench::OurSide>(argv[1], argv[2], argv[3]);
     for (std::string command; std::getline(std::cin, command);) seedbed::bench::answer(*side, command);
   } catch (const seedbed::UserError& error) {

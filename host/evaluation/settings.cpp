@@ -53,6 +53,9 @@ void require_computable(const protocol::MetricName& name, bool of_scores) {
   if (of == MetricOf::boxes)
     throw UserError("--metrics", "A metric needs the boxes of objects, which masks do not hold: `" + name.text + "`.",
                     "a study over a data set with `instances` scores it");
+  if (of == MetricOf::causal)
+    throw UserError("--metrics", "A metric asks the classifier, and files hold none: `" + name.text + "`.",
+                    "a study whose seed generator is fitted scores it");
   if (!of_scores && (of == MetricOf::maps || of == MetricOf::probabilities))
     throw UserError("--metrics", "A metric is of score maps: `" + name.text + "`.",
                     "`--scores` instead of `--predictions`");

@@ -98,6 +98,7 @@ struct MapSource {
   std::size_t stage = 0;
   bool has_background = false;
   bool is_labels = false;
+  bool holds_probabilities = false;
 };
 
 class CellPlanner {
@@ -145,6 +146,7 @@ class CellPlanner {
   void add_score(Draft draft, const std::string& purpose);
   std::vector<std::string> asked_metrics(std::initializer_list<protocol::MetricOf> kinds) const;
   void score_values_of_maps(const MapSource& maps, const std::string& target, const std::string& role);
+  void score_causal(const MapSource& maps, const std::string& target, const std::string& role);
   Draft draft(StageType type, std::string operation, std::string node, const std::string& role) const;
   std::vector<std::string> shown(const MethodBinding& binding, bool with_image_labels) const;
   std::string covering_role(const std::string& role) const;
@@ -338,6 +340,15 @@ void CellPlanner::add_companions(const Json& entry, MapSource maps, Draft& fit) 
   }
 }
 
+// What a source gives once a refiner has had it; `stage` is set by whoever adds the refinement.
+void become(MapSource& source, const MapType& gives, bool background_added) {
+  source.has_background =
+      gives.background == "present" || (gives.background == "same" && (source.has_background || background_added));
+  source.is_labels = gives.form == "labels";
+  if (gives.value == "probability" || gives.value == "evidence")
+    source.holds_probabilities = gives.value == "probability";
+}
+
 std::size_t CellPlanner::add_refinement(const Json& entry, const MethodBinding& binding, MapSource input,
                                         const std::string& node, const std::string& role,
                                         std::optional<std::size_t> checkpoint) {
@@ -363,12 +374,9 @@ MapSource CellPlanner::refined(std::size_t count, const std::string& role) {
     const Json& entry = resolved_.at("refiners")[i];
     std::optional<std::size_t> checkpoint;
     if (entry.contains("train")) checkpoint = fit_refiner(i);
-    const MapType& gives = table_.bindings().manifest_of(refiners_[i]).gives;
     const bool background_added = entry.contains("background") && !entry.at("background").is_null();
-    const bool had_background = source.has_background || background_added;
     source.stage = add_refinement(entry, refiners_[i], source, refiner_name(i), role, checkpoint);
-    source.has_background = gives.background == "present" || (gives.background == "same" && had_background);
-    source.is_labels = gives.form == "labels";
+    become(source, table_.bindings().manifest_of(refiners_[i]).gives, background_added);
   }
   return source;
 }
@@ -502,12 +510,15 @@ MapSource CellPlanner::prediction(const Json& entry, const std::string& role) {
   map.settings.erase("refiners");
   map.settings.erase("name");
   map.inputs.emplace_back("checkpoint", fit_segmenter());
-  MapSource source{table_.add(std::move(map), cell_), true, false};
+  MapSource source{.stage = table_.add(std::move(map), cell_),
+                   .has_background = true,
+                   .is_labels = false,
+                   .holds_probabilities = true};
   for (const Json& refiner : entry.value("refiners", Json::array())) {
     const MethodBinding binding = table_.bindings().bind(refiner);
     const std::string node = refiner.value("name", binding.id);
     source.stage = add_refinement(refiner, binding, source, node, role, std::nullopt);
-    source.is_labels = table_.bindings().manifest_of(binding).gives.form == "labels";
+    become(source, table_.bindings().manifest_of(binding).gives, false);
   }
   return source;
 }
@@ -533,7 +544,7 @@ void set_metrics(Draft& score, const std::vector<std::string>& names) {
 
 // What is measured without making labels: where maps lie, or how sure they are.
 void CellPlanner::score_values_of_maps(const MapSource& maps, const std::string& target, const std::string& role) {
-  if (maps.is_labels) return;
+  if (maps.is_labels || (maps.has_background && !maps.holds_probabilities)) return;
   const bool with_boxes = !maps.has_background && !asked_metrics({protocol::MetricOf::boxes}).empty();
   const std::vector<std::string> names = maps.has_background
                                              ? asked_metrics({protocol::MetricOf::probabilities})
@@ -548,6 +559,26 @@ void CellPlanner::score_values_of_maps(const MapSource& maps, const std::string&
   add_score(std::move(score), "maps:" + target + "@" + role);
 }
 
+// Whether the classifier goes by what the maps mark: it is asked again, with the checkpoint that made the seeds.
+void CellPlanner::score_causal(const MapSource& maps, const std::string& target, const std::string& role) {
+  const std::vector<std::string> names = asked_metrics({protocol::MetricOf::causal});
+  if (names.empty()) return;
+  const Json& table = resolved_.at("seed_generator");
+  Draft score = draft(StageType::score, "causal", target, role);
+  score.contents = shown(*generator_, true);
+  score.methods = {{"generator", *generator_}};
+  if (backbone_) score.methods["backbone"] = *backbone_;
+  score.settings = {{"target", target}};
+  for (const char* key : {"input", "precision"})
+    if (table.at("localise").contains(key)) score.settings[key] = table.at("localise").at(key);
+  set_metrics(score, names);
+  score.inputs.emplace_back("maps", maps.stage);
+  if (table.contains("train")) score.inputs.emplace_back("checkpoint", fit_generator());
+  score.draws_numbers = table_.bindings().has_trait(*generator_, "random");
+  const std::size_t stage = table_.add(std::move(score), cell_);
+  stages_.push_back({table_.plan().stages[stage].spec.key, "causal:" + target + "@" + role});
+}
+
 // The sweep over all thresholds (its best value is an oracle), and the study's own rule.
 void CellPlanner::score_maps(const std::string& target, const std::string& node, const std::string& role) {
   const MapSource maps = node_maps(node, role);
@@ -560,8 +591,9 @@ void CellPlanner::score_maps(const std::string& target, const std::string& node,
     set_metrics(sweep, asked_metrics({protocol::MetricOf::counts}));
     sweep.inputs.emplace_back("maps", maps.stage);
     add_score(std::move(sweep), "sweep:" + at_role);
-    score_values_of_maps(maps, target, role);
+    score_causal(maps, target, role);
   }
+  score_values_of_maps(maps, target, role);
   if (!has("pseudo_label") && !maps.is_labels && !maps.has_background) return;
   Draft score = draft(StageType::score, "labels", target, role);
   score.contents = {"mask"};

@@ -66,10 +66,11 @@ void require_recorded(const study::Study& study, const Plan& plan) {
   for (const study::Cell& cell : study.cells)
     for (const Json& name : cell.resolved.at("score").value("metrics", Json::array()))
       if (!recorded.contains(name.get<std::string>()))
-        throw UserError(
-            "score.metrics", "No target that is scored can have this metric: `" + name.get<std::string>() + "`.",
-            "metrics of outlines need labels, those of maps and boxes maps without a background plane, those "
-            "of calibration predictions (host/metrics/README.md)");
+        throw UserError("score.metrics",
+                        "No target that is scored can have this metric: `" + name.get<std::string>() + "`.",
+                        "metrics of outlines need labels, those of maps and boxes, insertion and deletion maps without "
+                        "a background "
+                        "plane, those of calibration maps with one that hold probabilities (host/metrics/README.md)");
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ namespace {
 using enum MetricOf;
 
 constexpr double kMostPixels = 1000;
+constexpr double kMostSteps = 1000;
 
 std::string shortest(double number) {
   std::array<char, 32> text{};
@@ -145,6 +146,22 @@ const std::vector<MetricDefinition>& metric_definitions() {
       {"ece_*_lower", probabilities, false, "The same, bins [lo, hi) (torchmetrics).", 1, 1000, true},
       {"mce_*", probabilities, false, "Maximum calibration error, bins as `ece_*`.", 1, 1000, true},
       {"rmsce_*", probabilities, false, "Root mean squared calibration error, bins as `ece_*`.", 1, 1000, true},
+      {"insertion_*_blur_probability", causal, true,
+       "Area under the sigmoid of the class's logit while the image appears on its blurred form in so many equal "
+       "steps, "
+       "pixels of the largest values first; mean over pairs of image and class.",
+       1, kMostSteps, true},
+      {"insertion_*_blur_logit", causal, true, "The same of the logit itself.", 1, kMostSteps, true},
+      {"insertion_*_grey_probability", causal, true, "The same of the sigmoid, on the network's mean colour.", 1,
+       kMostSteps, true},
+      {"insertion_*_grey_logit", causal, true, "The same of the logit.", 1, kMostSteps, true},
+      {"deletion_*_blur_probability", causal, true,
+       "As `insertion_*_blur_probability`, while the image gives way to its blurred form; small is good.", 1,
+       kMostSteps, true},
+      {"deletion_*_blur_logit", causal, true, "The same of the logit itself.", 1, kMostSteps, true},
+      {"deletion_*_grey_probability", causal, true, "The same of the sigmoid, to the network's mean colour.", 1,
+       kMostSteps, true},
+      {"deletion_*_grey_logit", causal, true, "The same of the logit.", 1, kMostSteps, true},
       {"map_macro", image_labels, false,
        "Mean over classes with positives of the average precision; precision summed over recall, equal scores one "
        "step."},
@@ -164,7 +181,10 @@ std::string metric_reference() {
       {outlines, "Of label maps themselves"},
       {maps, "Of maps without a background plane: pairs of an image and a class that it shows"},
       {boxes, "Of such maps and the boxes of objects (data sets with `instances`)"},
-      {probabilities, "Of maps with a background plane that hold probabilities (predictions)"},
+      {probabilities,
+       "Of maps with a background plane that hold probabilities (predictions, and refiners that give them)"},
+      {causal,
+       "Of maps without a background plane and the classifier that they are seeds of, which is shown altered images"},
       {image_labels, "Of image-level scores: recorded for the target `image_labels`"},
       {instances, "Of objects: recorded for the target `instances`"}};
   std::string text;

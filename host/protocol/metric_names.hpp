@@ -15,6 +15,7 @@ enum class MetricOf {
   maps,           ///< maps of classes without a background plane, and masks
   boxes,          ///< such maps, and the boxes of objects
   probabilities,  ///< maps with a background plane that hold probabilities
+  causal,         ///< maps of classes without a background plane, and the classifier that they are seeds of
   image_labels,   ///< image-level scores: always recorded for the target `image_labels`
   instances       ///< objects: always recorded for the target `instances`
 };

@@ -56,7 +56,7 @@ struct Operation {
   std::int64_t revision;
 };
 
-constexpr std::array<Operation, 14> kOperations{{{StageType::fit, "seed_generator", 1},
+constexpr std::array<Operation, 15> kOperations{{{StageType::fit, "seed_generator", 1},
                                                  {StageType::fit, "refiner", 1},
                                                  {StageType::fit, "segmenter", 1},
                                                  {StageType::map, "seeds", 1},
@@ -68,6 +68,7 @@ constexpr std::array<Operation, 14> kOperations{{{StageType::fit, "seed_generato
                                                  {StageType::score, "sweep", 1},
                                                  {StageType::score, "labels", 1},
                                                  {StageType::score, "maps", 1},
+                                                 {StageType::score, "causal", 1},
                                                  {StageType::score, "classification", 1},
                                                  {StageType::score, "instances", 1}}};
 

@@ -231,7 +231,9 @@ std::string TableColumn::heading() const {
 
 bool TableColumn::lower_is_better() const {
   return unit == "s" || unit == "B" || metric.starts_with("loss") || metric.find("error") != std::string::npos ||
-         metric.starts_with("false_") || metric.starts_with("fp_") || metric.starts_with("fn_");
+         metric.starts_with("false_") || metric.starts_with("fp_") || metric.starts_with("fn_") ||
+         metric.starts_with("deletion_") || metric.starts_with("ece_") || metric.starts_with("mce_") ||
+         metric.starts_with("rmsce_");
 }
 
 std::string rendered(const Table& table, Format format) {

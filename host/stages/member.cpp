@@ -16,6 +16,7 @@ const std::map<std::string, Maker> kMakers{{"map.seeds", make_seeds},
                                            {"score.sweep", make_score_sweep},
                                            {"score.labels", make_score_labels},
                                            {"score.maps", make_score_maps},
+                                           {"score.causal", make_score_causal},
                                            {"score.classification", make_score_classification},
                                            {"score.instances", make_score_instances}};
 

@@ -47,6 +47,7 @@ std::unique_ptr<Member> make_choose(const StageContext& context);
 std::unique_ptr<Member> make_score_sweep(const StageContext& context);
 std::unique_ptr<Member> make_score_labels(const StageContext& context);
 std::unique_ptr<Member> make_score_maps(const StageContext& context);
+std::unique_ptr<Member> make_score_causal(const StageContext& context);
 std::unique_ptr<Member> make_score_classification(const StageContext& context);
 std::unique_ptr<Member> make_score_instances(const StageContext& context);
 

@@ -57,6 +57,16 @@ GeneratorModel build_generator(const StageContext& context, CropSize crop) {
   return model;
 }
 
+GeneratorModel build_fitted_generator(const StageContext& context) {
+  GeneratorModel model = build_generator(context);
+  if (context.has_input("checkpoint")) {
+    const std::string& id = context.method("generator").id;
+    load_checkpoint(context, required_trainable(model.generator->trainable(), id).trained_module(), id);
+  }
+  model.generator->train(false);
+  return model;
+}
+
 RefinerModel build_refiner(const StageContext& context, CropSize crop) {
   RefinerModel model{make_builder(context, crop.height_px, crop.width_px), {}, {}};
   if (context.spec.methods.contains("backbone")) model.backbone = model.builder.backbone(context.method("backbone"));

@@ -37,6 +37,8 @@ struct CropSize {
 };
 
 GeneratorModel build_generator(const StageContext& context, CropSize crop = {});
+/// A generator ready to be asked: with the stage's `checkpoint`, where it has one, and in evaluation mode.
+GeneratorModel build_fitted_generator(const StageContext& context);
 RefinerModel build_refiner(const StageContext& context, CropSize crop = {});
 /// `settings.losses` names the losses and their weights; a prediction may leave that out.
 SegmenterModel build_segmenter(const StageContext& context, CropSize crop = {});

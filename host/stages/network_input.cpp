@@ -23,22 +23,6 @@ View view_of(const at::Tensor& image_hwc, const std::string& image_id, double sc
   return view;
 }
 
-// Pads at the bottom and the right; what the input then shows reaches past the image.
-void pad_to_multiple(NetworkInput& input, std::int64_t multiple) {
-  const std::int64_t height = input.images_nchw.size(2);
-  const std::int64_t width = input.images_nchw.size(3);
-  const std::int64_t padded_height = up_to_multiple(height, multiple);
-  const std::int64_t padded_width = up_to_multiple(width, multiple);
-  if (padded_height == height && padded_width == width) return;
-  input.images_nchw = at::constant_pad_nd(input.images_nchw, {0, padded_width - width, 0, padded_height - height});
-  input.images_raw_nhwc =
-      at::constant_pad_nd(input.images_raw_nhwc, {0, 0, 0, padded_width - width, 0, padded_height - height});
-  for (View& view : input.views) {
-    view.covered.bottom *= static_cast<double>(padded_height) / static_cast<double>(height);
-    view.covered.right *= static_cast<double>(padded_width) / static_cast<double>(width);
-  }
-}
-
 }  // namespace
 
 PyramidSettings pyramid_settings_from(const nlohmann::ordered_json& table) {
@@ -63,8 +47,23 @@ NetworkInput network_input(const at::Tensor& image_hwc, const std::string& image
   }
   input.images_raw_nhwc = at::stack(images);
   input.images_nchw = normalise_images(input.images_raw_nhwc, normalisation);
-  pad_to_multiple(input, size_multiple_px);
+  fill_up(input, size_multiple_px);
   return input;
+}
+
+void fill_up(NetworkInput& input, std::int64_t multiple_px) {
+  const std::int64_t height = input.images_nchw.size(2);
+  const std::int64_t width = input.images_nchw.size(3);
+  const std::int64_t padded_height = up_to_multiple(height, multiple_px);
+  const std::int64_t padded_width = up_to_multiple(width, multiple_px);
+  if (padded_height == height && padded_width == width) return;
+  input.images_nchw = at::constant_pad_nd(input.images_nchw, {0, padded_width - width, 0, padded_height - height});
+  input.images_raw_nhwc =
+      at::constant_pad_nd(input.images_raw_nhwc, {0, 0, 0, padded_width - width, 0, padded_height - height});
+  for (View& view : input.views) {
+    view.covered.bottom *= static_cast<double>(padded_height) / static_cast<double>(height);
+    view.covered.right *= static_cast<double>(padded_width) / static_cast<double>(width);
+  }
 }
 
 at::Tensor side_companion(dataset::SideKind kind, const at::Tensor& side_hw) {

@@ -37,6 +37,9 @@ NetworkInput network_input(const at::Tensor& image_hwc, const std::string& image
                            const PyramidSettings& settings, const Normalisation& normalisation,
                            std::int64_t size_multiple_px);
 
+/// Fills inputs up at the bottom and the right to a multiple, with the mean colour; their views then reach past the image.
+void fill_up(NetworkInput& input, std::int64_t multiple_px);
+
 /// A side input [h,w] uint8 as a companion [1,1,h,w]: float32 in 0..1, or int64 labels.
 at::Tensor side_companion(dataset::SideKind kind, const at::Tensor& side_hw);
 

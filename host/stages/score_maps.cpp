@@ -56,7 +56,7 @@ class ScoreMapsMember : public Member {
   static void require_probabilities(const ScoreMaps& maps) {
     if (maps.value == ValueKind::probability) return;
     throw UserError("score.metrics", "Calibration is of probabilities, and these maps are none.",
-                    "leave the metric out, or score the plain predictions of a segmenter");
+                    "leave the metric out, or score predictions or a refiner that gives probabilities");
   }
 
   StageContext context_;

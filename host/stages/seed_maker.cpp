@@ -8,6 +8,7 @@
 #include "fit/random_streams.hpp"
 #include "seedbed/checks.hpp"
 #include "seedbed/error.hpp"
+#include "stages/generator_call.hpp"
 
 namespace seedbed::stages {
 namespace {
@@ -58,21 +59,6 @@ SeedMaker::SeedMaker(const StageContext& context, GeneratorModel& model, const n
   }
 }
 
-// Maps are promised in float32, whatever the network computed in.
-SeedResult SeedMaker::in_precision(const SeedRequest& request) {
-  const fit::AutocastScope precision(pyramid_.precision, context_.services.device());
-  SeedResult result = model_.generator->generate(request);
-  if (pyramid_.precision == fit::Precision::float32) return result;
-  const auto widen = [](at::Tensor& tensor) {
-    if (tensor.defined() && tensor.is_floating_point()) tensor = tensor.to(at::kFloat);
-  };
-  widen(result.maps.scores_nphw);
-  widen(result.logits_nc);
-  for (at::Tensor& added : result.added_nchw) widen(added);
-  for (auto& [name, tensor] : result.side_artefacts) widen(tensor);
-  return result;
-}
-
 SeedResult SeedMaker::generate(const at::Tensor& image_hwc, const std::string& image_id, std::size_t scale,
                                const at::Tensor& present_c, NetworkInput& input) {
   input = network_input(image_hwc, image_id, pyramid_.scales[scale], pyramid_, normalisation_, size_multiple_px_);
@@ -93,10 +79,7 @@ SeedResult SeedMaker::generate(const at::Tensor& image_hwc, const std::string& i
   const fit::RandomScope random(
       model_.generator.run->generator(),
       fit::derive_seed(context_.random_seed(), operation_ + "/" + image_id + "/" + std::to_string(scale)));
-  const InputGuard guard({{"images_nchw", request.images_nchw}, {"present_nc", request.present_nc}}, first_call_);
-  SeedResult result = in_precision(request);
-  guard.verify(who());
-  check_seed_result(result, request, context_.classes().num_classes(), *model_.generator.manifest);
+  SeedResult result = ask_generator(model_, request, pyramid_.precision, context_.classes().num_classes(), first_call_);
   first_call_ = false;
   return result;
 }

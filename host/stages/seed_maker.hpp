@@ -44,7 +44,6 @@ class SeedMaker {
   std::shared_ptr<images::LabelledImages> shared_images() const { return images_; }
 
  private:
-  SeedResult in_precision(const SeedRequest& request);
   SeedResult generate(const at::Tensor& image_hwc, const std::string& image_id, std::size_t scale,
                       const at::Tensor& present_c, NetworkInput& input);
   at::Tensor present_of(const at::Tensor& image_hwc, const std::string& image_id);

@@ -5,22 +5,12 @@
 namespace seedbed::stages {
 namespace {
 
-GeneratorModel fitted_generator(const StageContext& context) {
-  GeneratorModel model = build_generator(context);
-  if (context.has_input("checkpoint")) {
-    const std::string& id = context.method("generator").id;
-    load_checkpoint(context, required_trainable(model.generator->trainable(), id).trained_module(), id);
-  }
-  model.generator->train(false);
-  return model;
-}
-
 /// Makes the seeds of each image.
 class SeedsMember : public Member {
  public:
   explicit SeedsMember(const StageContext& context)
       : context_(context),
-        model_(fitted_generator(context_)),
+        model_(build_fitted_generator(context_)),
         maker_(context_, model_, context_.spec.settings, context_.spec.role, "infer", context_.operation()) {}
 
   std::string who() const override { return maker_.who(); }

@@ -55,6 +55,7 @@ class CellReading {
   void read_generator();
   void read_backbone();
   void check_needs() const;
+  bool asks_classifier() const;
   void read_maps();
   void read_segmenter_of_cell();
 
@@ -108,7 +109,16 @@ void CellReading::read_backbone() {
       parts_["backbone"] = backbone_->json;
     }
   }
-  if (generator_) check_needs();
+  if (!generator_) return;
+  check_needs();
+  scorable_.asks_classifier = asks_classifier();
+}
+
+// Whether the seeds are of a network that gives image-level scores, and that somebody trained.
+bool CellReading::asks_classifier() const {
+  const auto& provides = generator_->manifest->provides;
+  if (std::ranges::find(provides, "logits") == provides.end()) return false;
+  return generator_->is_fitted() || (backbone_ && backbone_->json.at("files").contains("weights"));
 }
 
 void CellReading::check_needs() const {

@@ -25,6 +25,7 @@ struct CellContext {
 struct Scorable {
   bool seeds = false;
   bool instances = false;
+  bool asks_classifier = false;  ///< the seeds are of a trained network that gives image-level scores
   bool pseudo_labels = false;
   bool predictions = false;
   bool segmenter_is_named = false;          ///< the study has one, even if this cell leaves it out

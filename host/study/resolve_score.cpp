@@ -139,8 +139,14 @@ Texts ScoreReading::read_metrics() {
   Texts known;
   for (std::size_t i = 0; i < named.size(); ++i) {
     try {
-      const std::string name = protocol::metric_name_from(named[i]).text;
-      if (!contains(known, name)) known.push_back(name);
+      const protocol::MetricName name = protocol::metric_name_from(named[i]);
+      if (name.definition->of == protocol::MetricOf::causal && !scorable_.asks_classifier)
+        findings_.add(
+            element_place(table_->node("metrics"), i, place_),
+            "this metric asks the classifier that made the seeds, and there is none that is trained: `" + named[i] +
+                "`",
+            "accepted: a [seed_generator] that provides `logits` and is fitted, or whose backbone has `weights`");
+      if (!contains(known, name.text)) known.push_back(name.text);
     } catch (const UserError& error) {
       findings_.add(element_place(table_->node("metrics"), i, place_), error);
     }

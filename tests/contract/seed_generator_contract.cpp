@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 #include <gmock/gmock.h>
@@ -86,6 +88,19 @@ TEST_P(SeedGeneratorContract, GivesWhatItPromises) {
       check_seed_result(generate(asked), asked, kNumClasses, GetParam().method->manifest);
     }
   }
+}
+
+// Insertion and deletion ask for scores of images whose labels nobody knows.
+TEST_P(SeedGeneratorContract, GivesLogitsOfTheImageAloneWhereItProvidesThem) {
+  const auto& provides = GetParam().method->manifest.provides;
+  SeedRequest asked = request(2);
+  const at::Tensor told = generate(asked).logits_nc;
+  ASSERT_EQ(told.defined(), std::ranges::find(provides, "logits") != provides.end());
+  if (!told.defined()) return;
+  asked.present_nc = at::zeros_like(asked.present_nc);
+  const SeedResult untold = generate(asked);
+  check_seed_result(untold, asked, kNumClasses, GetParam().method->manifest);
+  EXPECT_THAT(untold.logits_nc, equals_tensor(told));
 }
 
 TEST_P(SeedGeneratorContract, WorksForOneClass) {

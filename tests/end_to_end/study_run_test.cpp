@@ -62,6 +62,31 @@ TEST_F(StudyRun, EveryTargetOfEveryCellHasItsNumbers) {
   EXPECT_NE(sql(store("a.db"), "SELECT count(*) FROM ledger WHERE kind = 'masks' AND purpose = 'score'")[0][0], "0");
 }
 
+TEST_F(StudyRun, TheClassifierIsAskedWhetherItGoesByItsSeeds) {
+  const std::vector<std::string> flags{
+      "--set", "study.random_seeds=[0]",
+      "--set", "score.roles=[\"measure\"]",
+      "--set", "score.metrics=[\"insertion_8_blur_probability\", \"deletion_8_grey_logit\"]"};
+  EXPECT_TRUE(run("a.db", flags).at("failures").empty());
+  const auto rows = sql(store("a.db"),
+                        "SELECT DISTINCT target, metric, unit, n FROM v_seed_means WHERE class_name = '' AND "
+                        "(metric LIKE 'insertion%' OR metric LIKE 'deletion%') ORDER BY 1, 2");
+  const std::vector<std::vector<std::string>> expected{{"pseudo_labels", "deletion_8_grey_logit", "logit", "1"},
+                                                       {"pseudo_labels", "insertion_8_blur_probability", "1", "1"},
+                                                       {"seeds", "deletion_8_grey_logit", "logit", "1"},
+                                                       {"seeds", "insertion_8_blur_probability", "1", "1"}};
+  EXPECT_EQ(rows, expected);
+  EXPECT_EQ(sql(store("a.db"),
+                "SELECT count(DISTINCT position) FROM v_curves WHERE curve = 'deletion_8_grey_logit' AND "
+                "target = 'seeds'")[0][0],
+            "9");
+  const auto shown = sql(store("a.db"),
+                         "SELECT DISTINCT g.kind FROM ledger g JOIN stages s ON s.result_attempt_id = g.attempt_id "
+                         "WHERE s.operation = 'causal' ORDER BY 1");
+  EXPECT_EQ(shown, (std::vector<std::vector<std::string>>{{"image_labels"}, {"images"}})) << "masks stay closed";
+  EXPECT_EQ(run("a.db", flags).at("done"), 0);
+}
+
 TEST_F(StudyRun, OneWorkerAndTwoGiveEqualMetricsAndArtefacts) {
   run("one.db", {"--threads", "1", "--workers", "1"});
   run("two.db", {"--threads", "1", "--workers", "2"});

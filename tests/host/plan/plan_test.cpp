@@ -30,6 +30,12 @@ MethodManifest method(std::string id, MethodKind kind, std::set<std::string> tra
   return manifest;
 }
 
+MethodManifest crf() {
+  MethodManifest manifest = method("crf", MethodKind::refiner);
+  manifest.gives = {"scores", "present", "probability"};
+  return manifest;
+}
+
 MethodManifest affinity() {
   MethodManifest manifest = method("affinity", MethodKind::refiner, {"trains"});
   manifest.needs = {"maps", "maps:low", "labels:sure"};
@@ -60,6 +66,7 @@ class PlanTest : public testing::Test {
                       method("smooth", MethodKind::refiner),
                       method("walk", MethodKind::refiner, {"trains"}),
                       affinity(),
+                      crf(),
                       method("ce", MethodKind::loss),
                       method("linear", MethodKind::segmentation_head),
                       method("supervised", MethodKind::training_strategy, {"trains"})};
@@ -156,6 +163,46 @@ TEST_F(PlanTest, AMetricThatNoTargetCanHaveIsRefused) {
     cell["score"]["metrics"] = {name};
     EXPECT_THROW(plan({cell}), UserError) << name;
   }
+}
+
+// Whoever gives probabilities of every label is calibrated: a refiner of the seeds, what comes of it, a prediction.
+TEST_F(PlanTest, CalibrationIsOfEveryTargetThatHoldsProbabilities) {
+  Json cell = this->cell();
+  cell["score"]["metrics"] = {"ece_15"};
+  Json smooth = refiner(1.0), crf = resolved_method("refiner", "crf");
+  smooth["background"] = {{"rule", "power"}, {"alpha", 4}};
+  crf["name"] = "crf";
+  cell["refiners"] = {smooth, crf};
+  cell["pseudo_label"] = {{"background", {{"rule", "argmax"}}}};
+  cell["score"]["targets"] = {"seeds", "smooth", "crf", "pseudo_labels"};
+  const Plan plan = this->plan({cell});
+  std::set<std::string> calibrated;
+  for (const PlannedStage& stage : plan.stages)
+    if (stage.spec.operation == "maps") calibrated.insert(stage.spec.settings.at("target").get<std::string>());
+  EXPECT_EQ(calibrated, (std::set<std::string>{"crf", "pseudo_labels"}))
+      << "a plane beside evidence makes no probabilities";
+}
+
+TEST_F(PlanTest, InsertionAsksTheClassifierWithItsCheckpoint) {
+  Json cell = this->cell();
+  cell["score"]["metrics"] = {"insertion_10_blur_probability"};
+  cell["seed_generator"]["localise"]["input"] = "square:64";
+  const Plan plan = this->plan({cell});
+  const auto score = std::find_if(plan.stages.begin(), plan.stages.end(),
+                                  [](const PlannedStage& stage) { return stage.spec.operation == "causal"; });
+  ASSERT_NE(score, plan.stages.end());
+  std::map<std::string, std::string> inputs;
+  for (std::size_t i = 0; i < score->inputs.size(); ++i)
+    inputs[score->spec.inputs.at(i).name] = plan.stages[score->inputs[i]].spec.operation;
+  EXPECT_EQ(inputs, (std::map<std::string, std::string>{{"checkpoint", "seed_generator"}, {"maps", "seeds"}}));
+  EXPECT_TRUE(score->spec.methods.contains("generator"));
+  EXPECT_TRUE(score->spec.methods.contains("backbone"));
+  EXPECT_EQ(score->spec.settings.at("input"), "square:64");
+  EXPECT_TRUE(score->record.key_parts.at("images").contains("image_labels"));
+  EXPECT_FALSE(score->record.key_parts.at("images").contains("mask"));
+  EXPECT_TRUE(score->record.key_parts.contains("threads")) << "floats are computed";
+  cell["score"]["targets"] = {"image_labels"};
+  EXPECT_THROW(this->plan({cell}), UserError) << "no maps are scored";
 }
 
 TEST_F(PlanTest, ObjectsAreScoredOnTheSeeds) {

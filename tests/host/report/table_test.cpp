@@ -375,8 +375,12 @@ TEST_F(SeedsTable, SmallerIsBetterForTimesAndLosses) {
   column.unit = "1";
   column.metric = "loss";
   EXPECT_TRUE(column.lower_is_better());
-  column.metric = "expected_calibration_error";
-  EXPECT_TRUE(column.lower_is_better());
+  for (const char* metric : {"expected_calibration_error", "ece_15", "deletion_100_blur_probability"}) {
+    column.metric = metric;
+    EXPECT_TRUE(column.lower_is_better()) << metric;
+  }
+  column.metric = "insertion_100_blur_probability";
+  EXPECT_FALSE(column.lower_is_better());
 }
 
 TEST_F(SeedsTable, EqualNumbersShareARank) {

@@ -81,8 +81,6 @@ class AttemptObserver : public stages::GroupObserver {
 bool run_attempt(const protocol::GroupRequest& request, stages::Session& session, const Send& send,
                  const std::atomic<bool>& cancelled) {
   const LogRedirection log(request.log_file);
-  const bool trains = !request.stages.empty() && request.stages.front().type == protocol::StageType::fit;
-  keep_freed_memory(trains ? Work::training : Work::inference);
   set_threads(request.threads);
   set_determinism(request.deterministic);
   limit_memory(request.memory_limit_bytes);

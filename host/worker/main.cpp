@@ -73,7 +73,7 @@ int main(int argc, char** argv) {
   const bool is_served = argc == 1 && ::fcntl(protocol::kWorkerDescriptor, F_GETFD) >= 0;
   if (is_served && !worker::die_with_parent(protocol::kWorkerDescriptor)) worker::leave(1);
   ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);  // without it cuBLAS is not deterministic
-  worker::keep_freed_memory(worker::Work::inference);
+  worker::keep_freed_memory();
   worker::set_threads(1);
   int status = 1;
   try {

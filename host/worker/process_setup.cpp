@@ -19,6 +19,8 @@
 #include <ATen/Parallel.h>
 #include <opencv2/core.hpp>
 
+#include "worker/tensor_memory.hpp"
+
 namespace seedbed::worker {
 
 bool die_with_parent(int channel) {
@@ -29,17 +31,19 @@ bool die_with_parent(int channel) {
   return ::getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &maker, &size) == 0 && maker.pid == ::getppid();
 }
 
-void keep_freed_memory(Work work) {
+void keep_freed_memory() {
   constexpr int kTopPadBytes = 64 << 20;
   constexpr int kLargeBytes = 32 << 20;  ///< the largest threshold that the allocator takes
-  constexpr int kMostMappings = 65536;
   ::mallopt(M_MMAP_THRESHOLD, kLargeBytes);
-  ::mallopt(M_MMAP_MAX, work == Work::training ? kMostMappings : 0);
   ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
   ::mallopt(M_TOP_PAD, kTopPadBytes);
+  keep_tensor_memory();
 }
 
-void return_freed_memory() { ::malloc_trim(0); }
+void return_freed_memory() {
+  return_tensor_memory();
+  ::malloc_trim(0);
+}
 
 void set_threads(std::int64_t threads) {
   static const bool once = [] {

@@ -8,12 +8,9 @@ namespace seedbed::worker {
 /// made: it tells whether the parent is still there. Returns false where it is gone already.
 bool die_with_parent(int channel);
 
-enum class Work { inference, training };
-
-/// Keeps freed memory mapped: returning it to the system costs a page fault at each reuse, a fifth of inference time. In
-/// training blocks of 32 MB and more go back all the same: a backward pass frees in another order than it took, and large
-/// blocks would leave holes between them (VGG16, 8 images of 321 px: 2.3 GB in place of 1.45, and no faster).
-void keep_freed_memory(Work work);
+/// Keeps freed memory mapped: returning it to the system costs a page fault at each reuse, a fifth of inference time.
+/// Tensors: keep_tensor_memory(), which says how much; of the rest, blocks below 32 MB.
+void keep_freed_memory();
 
 /// Gives back what keep_freed_memory() kept: between groups, which may differ widely in size.
 void return_freed_memory();

@@ -169,8 +169,7 @@ void serve(const Task& task) {
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.size() < 8) return 2;
-  const bool backward = words[6] == "backward";
-  seedbed::worker::keep_freed_memory(backward ? seedbed::worker::Work::training : seedbed::worker::Work::inference);
+  seedbed::worker::keep_freed_memory();
   seedbed::worker::set_threads(std::stoll(words[7]));
   try {
     seedbed::Task task{.library = words[0],

@@ -71,7 +71,7 @@ void serve(const Task& task) {
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.size() != 5) return 2;
-  seedbed::worker::keep_freed_memory(seedbed::worker::Work::inference);
+  seedbed::worker::keep_freed_memory();
   seedbed::worker::set_threads(std::stoll(words[4]));
   seedbed::serve({words[0], std::stoll(words[1]), std::stoll(words[2]), std::stoll(words[3])});
   return 0;

@@ -138,11 +138,10 @@ def timed(function, *arguments):
 
 
 class OurSide:
-    def __init__(self, build, weights, long_side, threads, work):
+    def __init__(self, build, weights, long_side, threads):
         rule = f"long_side:{long_side}" if long_side else "native"
         plugins = build / "lib" / "seedbed" / "plugins"
-        self.process = subprocess.Popen([build / "bench" / "seeds_steps", plugins, weights, rule, str(threads),
-                                         work],
+        self.process = subprocess.Popen([build / "bench" / "seeds_steps", plugins, weights, rule, str(threads)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, command):
@@ -188,7 +187,7 @@ def main():
         weights = pathlib.Path(folder) / "weights.safetensors"
         state = {name: value.detach().contiguous() for name, value in {**net.state(), **drs.state()}.items()}
         save_file({**state, "images": images, "labels": labels}, weights)
-        ours_side = OurSide(arguments.build, weights, arguments.long_side, arguments.threads, "inference")
+        ours_side = OurSide(arguments.build, weights, arguments.long_side, arguments.threads)
         print(f"{'':28}{'n':>6}{'ours':>10}{'theirs':>10}{'total':>8}{'median':>8}{'10 %':>8}{'differs':>12}")
         files = sorted(arguments.images.glob("*.jpg"))[:arguments.count]
         net.eval()
@@ -198,7 +197,6 @@ def main():
             ours.append(ours_side.ask(f"localise {file}"))
             theirs.append(timed(localise, net, file, arguments.long_side))
         report("maps, seconds an image", ours, theirs)
-        ours_side = OurSide(arguments.build, weights, arguments.long_side, arguments.threads, "training")
         groups = [{"params": net.top.parameters()}, {"params": net.classifier.parameters(), "lr": 10 * RATE}]
         optimiser = torch.optim.SGD(groups, lr=RATE, momentum=1e-4, weight_decay=1e-4)
         compare_training("train_cam", "CAM step, seconds", ours_side, net, optimiser, images, labels, arguments.steps)

@@ -185,12 +185,11 @@ void answer(OurSide& side, const std::string& command) {
 }  // namespace
 }  // namespace seedbed::bench
 
-// PLUGIN-FOLDER WEIGHTS INPUT THREADS inference|training: the process is set up as a worker that does such work.
+// PLUGIN-FOLDER WEIGHTS INPUT THREADS
 int main(int argc, char** argv) {
-  if (argc != 6) return 2;
+  if (argc != 5) return 2;
   try {
-    using seedbed::worker::Work;
-    seedbed::worker::keep_freed_memory(std::string(argv[5]) == "training" ? Work::training : Work::inference);
+    seedbed::worker::keep_freed_memory();
     seedbed::worker::set_threads(std::stoll(argv[4]));
     auto side = std::make_unique<seedbed::bench::OurSide>(argv[1], argv[2], argv[3]);
     for (std::string command; std::getline(std::cin, command);) seedbed::bench::answer(*side, command);

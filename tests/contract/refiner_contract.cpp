@@ -15,13 +15,15 @@ namespace {
 
 constexpr std::int64_t kNumClasses = 3;
 constexpr double kFloatNoise = 1e-4;
+constexpr std::string_view kMapsNeed = "maps:";
 
 class RefinerContract : public ::testing::TestWithParam<MethodVariant> {
  protected:
   void SetUp() override {
     const MethodManifest& manifest = GetParam().method->manifest;
     for (const std::string& need : manifest.needs) {
-      if (!need.starts_with("taps:") && need != "attention") GTEST_SKIP() << "needs `" << need << "`";
+      const bool served = need.starts_with("taps:") || need.starts_with(kMapsNeed) || need == "attention";
+      if (!served) GTEST_SKIP() << "needs `" << need << "`";
     }
     if (manifest.takes.form != "scores") GTEST_SKIP() << "takes labels";
     if (GetParam().has("collects")) GTEST_SKIP() << "has a pass of its own first";
@@ -52,6 +54,11 @@ class RefinerContract : public ::testing::TestWithParam<MethodVariant> {
                            .expand({2, 64, 64});
     batch.present_nc = at::tensor({1, 0, 1}, at::kInt).to(at::kBool).expand({2, kNumClasses});
     batch.image_ids = {"image0", "image1"};
+    const at::Tensor planes = at::arange(kNumClasses + 1).view({1, -1, 1, 1});
+    for (const std::string& need : GetParam().method->manifest.needs) {
+      if (need.starts_with(kMapsNeed))
+        batch.companions[need.substr(kMapsNeed.size())] = batch.target_nhw.unsqueeze(1).eq(planes).to(at::kFloat);
+    }
     StepRequest request;
     request.streams["main"]["main"] = batch;
     request.num_steps = request.num_epochs = 1;

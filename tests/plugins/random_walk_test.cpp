@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "boundary_paths.hpp"
+#include "cell_labels.hpp"
 #include "contract/methods_under_test.hpp"
 #include "propagation.hpp"
 #include "random_walk_irn.hpp"
@@ -41,6 +42,10 @@ class TrainedWalkTest : public ::testing::TestWithParam<std::string> {
     batch.images_nchw.slice(3, 0, side / 2) += 2;
     batch.target_nhw = at::zeros({2, side, side}, at::kLong);
     batch.target_nhw.slice(2, 0, side / 2).fill_(1);
+    if (GetParam() == "random_walk_psa_pooled") {
+      const at::Tensor scores = batch.target_nhw.unsqueeze(1).eq(at::arange(4).view({1, 4, 1, 1})).to(at::kFloat);
+      batch.companions = {{"low", scores}, {"high", scores * 0.5}};
+    }
     StepRequest request;
     request.streams["main"]["main"] = batch;
     request.run = &run_;
@@ -79,7 +84,7 @@ TEST_P(TrainedWalkTest, LearnsWhereAClassEnds) {
   RefineRequest request;
   request.images_nhwc = at::full({1, 64, 64, 3}, 124, at::kByte);
   request.images_nhwc.slice(2, 0, 32).fill_(240);
-  const bool has_background = GetParam() == "random_walk_psa";
+  const bool has_background = GetParam() != "random_walk_irn";
   request.maps.planes = has_background ? std::vector<std::int64_t>{0, 1} : std::vector<std::int64_t>{1};
   request.maps.scores_nphw = at::zeros({1, has_background ? 2 : 1, 64, 64});
   request.maps.scores_nphw.select(1, has_background ? 1 : 0).slice(1, 8, 56).slice(2, 2, 18).fill_(1);
@@ -94,8 +99,11 @@ TEST_P(TrainedWalkTest, LearnsWhereAClassEnds) {
 TEST_P(TrainedWalkTest, SaysWhatATrainingStepLacks) {
   const auto walk = refiner();
   StepRequest without = step();
-  without.streams["main"]["main"].target_nhw.reset();
-  EXPECT_THAT([&] { walk->trainable()->training_step(without); }, ThrowsMessage<UserError>(HasSubstr("names none")));
+  ViewBatch& batch = without.streams["main"]["main"];
+  batch.target_nhw.reset();
+  for (auto& [name, maps] : batch.companions) maps = maps.slice(1, 1);
+  EXPECT_THAT([&] { walk->trainable()->training_step(without); },
+              ThrowsMessage<UserError>(HasSubstr(batch.companions.empty() ? "names none" : "background plane")));
   EXPECT_THAT([&] { walk->trainable()->training_step(step(8)); }, ThrowsMessage<UserError>(HasSubstr("too small")));
 }
 
@@ -105,7 +113,8 @@ TEST_P(TrainedWalkTest, NeedsABackboneWithItsTaps) {
   EXPECT_THROW(refiner({{"taps", std::vector<std::string>{"stage9"}}}), UserError);
 }
 
-INSTANTIATE_TEST_SUITE_P(Methods, TrainedWalkTest, ::testing::Values("random_walk_irn", "random_walk_psa"));
+INSTANTIATE_TEST_SUITE_P(Methods, TrainedWalkTest,
+                         ::testing::Values("random_walk_irn", "random_walk_psa", "random_walk_psa_pooled"));
 
 TEST(RandomWalkIrn, DrawsBoundariesBetweenCellsAndNotBeyond) {
   at::Tensor boundary = at::zeros({7, 9});
@@ -144,6 +153,20 @@ TEST(RandomWalkPsa, RefusesWidthsThatDoNotFitItsTaps) {
   EXPECT_THROW(make<Refiner>(MethodKind::refiner, "random_walk_psa", contract_context(run),
                              small_of("random_walk_psa", {{"widths", std::vector<std::int64_t>{8}}})),
                UserError);
+}
+
+// Cells in a row: a class beside both backgrounds, beside the weak one alone, beside none, a contradiction, the margin.
+TEST(RandomWalkPsa, LabelsCellsByTheirAverages) {
+  const auto stack = [](const std::vector<double>& background, const std::vector<double>& foreground) {
+    return at::stack({at::tensor(background), at::tensor(foreground)}).to(at::kFloat).view({1, 2, 1, -1});
+  };
+  const at::Tensor low = stack({0.2, 0.6, 0.9, 0.2, 0}, {0.7, 0.5, 0.1, 0.3, 0});
+  const at::Tensor high = stack({0.1, 0.2, 0.8, 0.4, 0}, {0.7, 0.5, 0.1, 0.3, 1e-6});
+  EXPECT_THAT(random_walk_psa::labels_of_averages(low, high),
+              equals_tensor(at::tensor({1, 255, 0, 0, 255}, at::kLong).view({1, 1, 5})));
+  const at::Tensor pixels = at::arange(16).to(at::kFloat).view({1, 1, 2, 8});
+  EXPECT_THAT(random_walk_psa::averaged_over_cells(pixels, 1, 2),
+              equals_tensor(at::tensor({5.5F, 9.5F}).view({1, 1, 1, 2})));
 }
 
 TEST(RandomWalkPsa, ReachesTheMarginsWithAllPairsAlone) {

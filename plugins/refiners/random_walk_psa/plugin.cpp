@@ -10,6 +10,11 @@ void register_all(Registrar& registrar) {
       typed<RandomWalkPsaParameters>([](const RandomWalkPsaParameters& parameters, const ModelContext& context) {
         return std::make_shared<RandomWalkPsa>(parameters, context);
       }));
+  // The same network and parameters, fitted to other targets.
+  registrar.add_refiner(
+      RandomWalkPsaPooledParameters::kId, [](const ParameterValues& values, const ModelContext& context) {
+        return std::make_shared<RandomWalkPsa>(RandomWalkPsaParameters::from(values), context, CellTargets::score_maps);
+      });
 }
 
 }  // namespace

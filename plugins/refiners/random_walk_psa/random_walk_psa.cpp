@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "cell_labels.hpp"
 #include "seedbed/error.hpp"
 #include "seedbed/fine_tuning_parameters.hpp"
 #include "seedbed/kernels/random_walk.hpp"
@@ -56,8 +57,10 @@ at::Tensor walk_of_maps(const at::Tensor& maps_phw, const at::Tensor& affinities
                               settings.log_steps);
 }
 
-RandomWalkPsa::RandomWalkPsa(const RandomWalkPsaParameters& parameters, const ModelContext& context)
+RandomWalkPsa::RandomWalkPsa(const RandomWalkPsaParameters& parameters, const ModelContext& context,
+                             CellTargets targets)
     : parameters_(parameters),
+      targets_(targets),
       num_labels_(context.num_classes() + 1),
       backbone_(register_module("backbone", required(context.backbone)), fine_tuning_options(parameters)),
       affinity_(register_module(
@@ -102,12 +105,26 @@ RefineResult RandomWalkPsa::refine(const RefineRequest& request) {
   return result;
 }
 
+at::Tensor RandomWalkPsa::averages_of(const ViewBatch& batch, const std::string& companion,
+                                      const at::Tensor& features) const {
+  const at::Tensor& scores = batch.companions.at(companion);
+  if (scores.size(1) == num_labels_) return averaged_over_cells(scores, features.size(2), features.size(3));
+  throw UserError("companions." + companion,
+                  "labels of cells are made of maps with a background plane, and these have `" +
+                      std::to_string(scores.size(1)) + "` planes for `" + std::to_string(num_labels_) + "` labels",
+                  "`background = { rule = \"power\", alpha = 4 }`, or a refiner that gives the plane");
+}
+
+at::Tensor RandomWalkPsa::cell_labels(const ViewBatch& batch, const at::Tensor& features) const {
+  if (targets_ == CellTargets::score_maps)
+    return labels_of_averages(averages_of(batch, "low", features), averages_of(batch, "high", features));
+  if (batch.target_nhw.defined()) return kernels::labels_at_cells(batch.target_nhw, features.size(2), features.size(3));
+  throw UserError("labels", "`random_walk_psa` is trained on labels, and its entry names none",
+                  "`labels = { rule = \"two_powers\", alpha_low = 4, alpha_high = 32 }`");
+}
+
 LossTerms RandomWalkPsa::training_step(const StepRequest& request) {
   const ViewBatch& batch = request.main();
-  if (!batch.target_nhw.defined()) {
-    throw UserError("labels", "`random_walk_psa` is trained on labels, and its entry names none",
-                    "`labels = { rule = \"two_powers\", alpha_low = 4, alpha_high = 32 }`");
-  }
   const at::Tensor features = features_of(batch.images_nchw, request.run);
   const kernels::SourceCells sources =
       kernels::sources_within(features.size(2), features.size(3), parameters_.training_radius);
@@ -118,10 +135,9 @@ LossTerms RandomWalkPsa::training_step(const StepRequest& request) {
                     "larger crops, or a smaller `training_radius`");
   }
   const std::vector<kernels::CellOffset> offsets = kernels::half_disc(parameters_.training_radius);
-  const at::Tensor labels = kernels::labels_at_cells(batch.target_nhw, features.size(2), features.size(3));
-  const kernels::AffinityLosses losses =
-      kernels::affinity_losses(affinities_at_sources(features, offsets, sources),
-                               kernels::pair_targets(labels.to(features.device()), offsets, sources, num_labels_));
+  const at::Tensor labels = cell_labels(batch, features).to(features.device());
+  const kernels::AffinityLosses losses = kernels::affinity_losses(
+      affinities_at_sources(features, offsets, sources), kernels::pair_targets(labels, offsets, sources, num_labels_));
   return {{"background", losses.background / 4},
           {"foreground", losses.foreground / 4},
           {"different", losses.different / 2}};

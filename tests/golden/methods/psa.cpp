@@ -1,10 +1,11 @@
-// AffinityNet: affinities, training pairs and loss, the matrix, the walk and its label.
+// AffinityNet: labels of cells, affinities, training pairs and loss, the matrix, the walk and its label.
 #include <cmath>
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
 #include "affinity_head.hpp"
+#include "cell_labels.hpp"
 #include "random_walk_psa.hpp"
 #include "runners.hpp"
 #include "seedbed/kernels/random_walk.hpp"
@@ -56,6 +57,17 @@ NamedTensors affinity_labels(const Golden& golden) {
           {"neg", targets.different_nos[0].to(at::kFloat)},
           {"ind_from", kernels::at_sources(numbers, sources)[0][0]},
           {"ind_to", at::cat(beside)}};
+}
+
+NamedTensors confidence_label(const Golden& golden) {
+  const auto cell_px = static_cast<std::int64_t>(golden.number("pool"));
+  const auto averages = [&](const std::string& name) {
+    const at::Tensor scores = golden.input(name).permute({2, 0, 1}).unsqueeze(0);
+    return random_walk_psa::averaged_over_cells(scores, scores.size(2) / cell_px, scores.size(3) / cell_px);
+  };
+  const at::Tensor low = averages("low_alpha"), high = averages("high_alpha");
+  return {{"pooled", at::cat({low, high}, 1)[0].permute({1, 2, 0})},
+          {"label", random_walk_psa::labels_of_averages(low, high)[0]}};
 }
 
 NamedTensors dense_affinity(const Golden& golden) {
@@ -114,6 +126,7 @@ NamedTensors random_walk(const Golden& golden) {
 std::vector<GoldenRunner> psa_runners() {
   return {{"psa", "Net.forward; inline loss", "", affinity},
           {"psa", "ExtractAffinityLabelInRadius, get_indices_of_pairs", "", affinity_labels},
+          {"psa", "VOC12AffDataset.__getitem__ (tail), AvgPool2d", "", confidence_label},
           {"psa", "Net.forward(to_dense)", "", dense_affinity},
           {"psa", "inline code", "infer_aff", random_walk}};
 }

@@ -164,7 +164,7 @@ HostTable score_table() {
           "What is measured, on which images.",
           {texts("targets", {},
                  "Of `seeds`, `pseudo_labels`, `predictions`, `image_labels`, `instances` and names of refiners; "
-                 "without it, all but `image_labels` and `instances` that the study makes."),
+                 "without it, all but `image_labels` and `instances` that the study makes and can label."),
            texts("roles", {}, "Roles with masks; without it, those of `measure` and `test` that there are."),
            texts("metrics", {},
                  "Names of host/metrics/README.md, recorded beside `miou_union`, `pixel_accuracy` and `iou` for the "

@@ -35,18 +35,16 @@ void MapChain::become_labels(std::string rule) {
 std::optional<Json> MapChain::left_background_for(const MethodManifest& taker) const {
   const std::string& takes = taker.takes.background;
   const bool wants_plane = takes == "present" || (takes == "any" && ends_in_argmax_);
-  return wants_plane && !has_background() && !is_labels() ? left_ : std::nullopt;
+  return wants_plane && lacks_plane() ? left_ : std::nullopt;
 }
 
-std::optional<Json> MapChain::left_background_for_argmax() const {
-  return !has_background() && !is_labels() ? left_ : std::nullopt;
-}
+std::optional<Json> MapChain::left_background_for_argmax() const { return lacks_plane() ? left_ : std::nullopt; }
 
 void MapChain::refine(const MethodManifest& refiner, const Place& place) {
   const MapType& takes = refiner.takes;
   if (takes.form != maps_.form) {
     refuse(place, refiner.id, takes.form, maps_.form, "another order of the refiners");
-  } else if (takes.background == "present" && !has_background() && !is_labels()) {
+  } else if (takes.background == "present" && lacks_plane()) {
     refuse(place, refiner.id, "maps with a background plane", "maps without one",
            "`background = { rule = \"power\", alpha = 4 }` in its entry adds one");
   } else if (takes.background == "absent" && has_background()) {
@@ -64,7 +62,7 @@ void MapChain::refine(const MethodManifest& refiner, const Place& place) {
 void MapChain::label(std::string_view rule, const Place& place) {
   const std::string name(rule);
   if (is_labels()) {
-    refuse(place, name, "score maps", "labels", "leave `background` out: they are labels already");
+    refuse(place, name, "score maps", "labels", "leave the rule out: they are labels already");
   } else if (rule == "argmax" && !has_background()) {
     refuse(place, name, "maps with a background plane", "maps without one",
            "accepted: `threshold`, `power`, `two_thresholds`, `two_powers`, `saliency`");

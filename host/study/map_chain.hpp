@@ -19,6 +19,7 @@ class MapChain {
 
   bool has_background() const { return maps_.background == "present"; }
   bool is_labels() const { return maps_.form == "labels"; }
+  bool lacks_plane() const { return !is_labels() && !has_background(); }
 
   /// A background plane is added by a rule that was written at `place`.
   void add_background(const Place& place);

@@ -145,6 +145,7 @@ void CellReading::read_maps() {
   std::optional<MapChain> chain;
   if (generator_) {
     chain.emplace(fused_maps(*generator_->manifest), generator_->manifest->id, ends_in_argmax, context_.findings);
+    if (chain->lacks_plane()) scorable_.without_plane.push_back("seeds");
   }
   MapChain* maps = chain ? &*chain : nullptr;
   if (const Array* refiners = root_.tables("refiner"))
@@ -156,7 +157,9 @@ void CellReading::read_maps() {
     context_.findings.add(table->place, "there are no maps to make pseudo labels of",
                           "accepted: `[seed_generator]` makes them");
   }
-  parts_["pseudo_label"] = read_pseudo_label(*table, maps, context_);
+  const Json& pseudo_label = parts_["pseudo_label"] = read_pseudo_label(*table, maps, context_);
+  const Json* rule = pseudo_label.contains("background") ? &pseudo_label.at("background") : nullptr;
+  scorable_.labels_need_plane = rule ? rule->at("rule") == "argmax" : !background && maps && maps->is_labels();
 }
 
 void CellReading::read_segmenter_of_cell() {

@@ -31,6 +31,8 @@ struct Scorable {
   bool segmenter_is_named = false;          ///< the study has one, even if this cell leaves it out
   std::vector<std::string> refiners;        ///< of this cell
   std::vector<std::string> named_refiners;  ///< those left out included
+  std::vector<std::string> without_plane;   ///< `seeds` and refiners of this cell whose maps hold no background plane
+  bool labels_need_plane = false;           ///< [pseudo_label] makes labels of maps by argmax alone
 };
 
 /// `[[refiner]]`: those that are enabled, in order. `chain`: the seeds; null where nothing makes any.

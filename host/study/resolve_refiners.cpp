@@ -60,6 +60,7 @@ void RefinerReading::read(Scorable& scorable, Json& refiners) {
   const std::optional<MapChain> before = chain_ ? std::optional(*chain_) : std::nullopt;
   read_background(*choice, enabled, json);
   if (chain_ && enabled) chain_->refine(*choice->manifest, choice->place);
+  if (chain_ && enabled && chain_->lacks_plane()) scorable.without_plane.push_back(name);
   read_fit(*choice, enabled && before ? &*before : nullptr, json);
   reader_.finish();
   if (enabled) refiners.push_back(std::move(json));
@@ -128,7 +129,11 @@ void RefinerReading::read_fit(const MethodChoice& refiner, const MapChain* befor
   if (layers.empty() && !labels) return;
   const auto rule = read_label_rule(layers, labels ? labels->place : refiner.place, reader_.path_of("labels"),
                                     RuleUse::training_labels, before, context_);
-  if (rule) json["labels"] = *rule;
+  if (!rule) return;
+  json["labels"] = *rule;
+  if (!before) return;
+  MapChain labelled = *before;
+  labelled.label(rule->at("rule").get<std::string>(), labels ? labels->place : refiner.place);
 }
 
 // What a rule says beside which it is.

@@ -53,6 +53,7 @@ class ScoreReading {
  private:
   bool is_made(const std::string& target) const;
   bool may_be_named(const std::string& target) const;
+  bool gets_labels(const std::string& target) const;
   Texts read_targets();
   Texts read_roles(const Texts& targets);
   Texts read_metrics();
@@ -82,6 +83,11 @@ bool ScoreReading::may_be_named(const std::string& target) const {
          contains(scorable_.named_refiners, target);
 }
 
+// Maps are scored as labels too, by the rule of [pseudo_label] where there is one: argmax needs a plane of each.
+bool ScoreReading::gets_labels(const std::string& target) const {
+  return !scorable_.labels_need_plane || !contains(scorable_.without_plane, target);
+}
+
 Texts ScoreReading::read_targets() {
   Texts known{"seeds", "pseudo_labels", "predictions", "image_labels", "instances"};
   known.insert(known.end(), scorable_.named_refiners.begin(), scorable_.named_refiners.end());
@@ -91,7 +97,7 @@ Texts ScoreReading::read_targets() {
     all.insert(all.end(), {"pseudo_labels", "predictions"});
     // The last refiner's maps are those that the pseudo labels are made of.
     if (scorable_.pseudo_labels && !scorable_.refiners.empty()) std::erase(all, scorable_.refiners.back());
-    std::erase_if(all, [&](const std::string& target) { return !is_made(target); });
+    std::erase_if(all, [&](const std::string& target) { return !is_made(target) || !gets_labels(target); });
     return all;
   }
   const Texts named = texts_of(table_, "targets");
@@ -105,6 +111,14 @@ Texts ScoreReading::read_targets() {
       findings_.add(place, "nothing makes what this target names: `" + named[i] + "`",
                     "`seeds` and `image_labels` need [seed_generator], `instances` one that finds objects, "
                     "`pseudo_labels` [pseudo_label], `predictions` [segmenter]");
+    } else if (is_made(named[i]) && !gets_labels(named[i])) {
+      Texts others = known;
+      std::erase_if(others, [&](const std::string& target) { return !is_made(target) || !gets_labels(target); });
+      findings_.add(
+          place,
+          "the rule of [pseudo_label] makes no labels of this target, which has no background plane: `" + named[i] +
+              "`",
+          "accepted: " + listed(others) + "; `set = { score.targets = [...] }` of a level holds for its cells alone");
     } else if (is_made(named[i]) && !contains(made, named[i])) {
       made.push_back(named[i]);
     }

@@ -185,6 +185,27 @@ TEST_F(ResolveTest, CompanionsThatDoNotFitAreFound) {
               HasSubstr("a trained refiner on companions of training images is not available in this version"));
 }
 
+// Labels of training images are made of the maps before the refiner; one that is switched off gets none.
+TEST_F(ResolveTest, TrainingLabelsThatDoNotFitAreFoundUnlessTheRefinerIsSwitchedOff) {
+  const std::string crf = "[[refiner]]\nmethod = \"toy.crf\"\nbackground = { rule = \"power\", alpha = 4 }\n";
+  const std::string learner = "[[refiner]]\nmethod = \"toy.pairs\"\ntrain.streams.unlabelled = { role = \"test\" }\n";
+  const std::string threshold = "labels = { rule = \"threshold\", value = 0.3 }\n";
+  const std::string runs =
+      "labels = { rule = \"two_thresholds\", high = 0.3, low = 0.05, refiners = [{ method = \"toy.crf\" }] }\n";
+  const auto over_plane = HasSubstr("takes maps without a background plane, and `toy.crf` gives maps that hold one");
+  EXPECT_EQ(errors_of(learner + threshold), "");
+  EXPECT_EQ(errors_of(learner + runs), "");
+  for (const std::string& labels : {threshold, runs}) {
+    SCOPED_TRACE(labels);
+    EXPECT_THAT(errors_of(crf + learner + labels), over_plane);
+    EXPECT_EQ(errors_of(crf + learner + labels + "enabled = false\n"), "");
+    EXPECT_EQ(errors_of(crf + learner + labels, {"refiner.crf.enabled=false"}), "");
+  }
+  EXPECT_THAT(errors_of(crf + learner + "labels = { rule = \"thresold\", value = 0.3 }\nenabled = false\n"),
+              HasSubstr("nearest: `threshold`"))
+      << "what does not depend on the chain is checked";
+}
+
 TEST_F(ResolveTest, APresetsPlaneGivesWayToMapsThatHaveOne) {
   const Json refiners = only_cell(R"(
 [[refiner]]
@@ -326,6 +347,28 @@ targets = ["pamr", "predictions", "seeds"]
   EXPECT_FALSE(off.contains("segmenter"));
   const Json on = only_cell(text, {"segmenter.enabled=true", "refiner.pamr.enabled=true"});
   EXPECT_EQ(on.at("score").at("targets"), Json({"pamr", "predictions", "seeds"}));
+}
+
+// With a plane that a refiner adds, or labels that it gives, `argmax` is the rule, and maps before it have no plane.
+TEST_F(ResolveTest, TargetsThatTheRuleCannotLabelAreRefused) {
+  const std::string crf =
+      "[[refiner]]\nmethod = \"pamr\"\n[[refiner]]\nname = \"crf\"\nmethod = \"toy.crf\"\n"
+      "background = { rule = \"power\", alpha = 4 }\n";
+  const std::string argmax = "[pseudo_label]\nbackground = { rule = \"argmax\" }\n";
+  folder_.write("model.bin", "");
+  const std::string watershed = "[[refiner]]\nmethod = \"toy.watershed\"\nmodel = \"model.bin\"\n[pseudo_label]\n";
+  const auto asks = [](const std::string& targets) { return "[score]\ntargets = [" + targets + "]\n"; };
+  const auto refused = [](const std::string& target) {
+    return HasSubstr("makes no labels of this target, which has no background plane: `" + target + "`");
+  };
+  EXPECT_THAT(errors_of(crf + argmax + asks("'pseudo_labels', 'seeds'")), refused("seeds"));
+  EXPECT_THAT(errors_of(crf + argmax + asks("'crf', 'pamr'")), refused("pamr"));
+  EXPECT_THAT(errors_of(watershed + asks("'seeds'")), refused("seeds"));
+  EXPECT_EQ(errors_of(crf + argmax + asks("'pseudo_labels', 'crf', 'image_labels'")), "");
+  EXPECT_EQ(errors_of(crf + asks("'seeds', 'pamr'")), "") << "without [pseudo_label] thresholds alone are scored";
+  EXPECT_EQ(errors_of(crf + argmax + asks("'seeds'"), {"refiner.crf.enabled=false"}), "") << "its rule is left";
+  EXPECT_EQ(only_cell(crf + argmax).at("score").at("targets"), Json({"pseudo_labels"})) << "those that can be labelled";
+  EXPECT_EQ(only_cell(crf).at("score").at("targets"), Json({"seeds", "pamr", "crf"}));
 }
 
 TEST_F(ResolveTest, ObjectsAreScoredWhereSomebodyFindsThem) {

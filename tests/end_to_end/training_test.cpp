@@ -239,6 +239,68 @@ TEST_F(Training, ABrokenImageFailsTheFitUnlessItIsSkipped) {
             "[\"image5\"]");
 }
 
+// Seeds stream to their own scores and, through a refiner that fails for a while, to those of the pseudo labels.
+TEST_F(Training, WhatAFailedMemberTakesDownIsSkippedAndRepeated) {
+  const fs::path obstacle = folder_.write("obstacle", "");
+  folder_.write("study.toml", R"(schema = 1
+[execution]
+threads = 1
+[dataset]
+kind = "scenes"
+height_px = 48
+width_px = 48
+roles = { train = "0..8", test = "0..4" }
+[backbone]
+method = "small_cnn"
+width = 8
+[seed_generator]
+method = "cam"
+train = { epochs = 1, batch_size = 4 }
+[[refiner]]
+name = "trap"
+method = "fixture.throws_while"
+file = ")" + obstacle.string() + R"("
+[pseudo_label]
+background = { rule = "threshold", value = 0.3 }
+[score]
+targets = ["seeds", "pseudo_labels"]
+roles = ["test"]
+)");
+  EXPECT_EQ(run("a.db").status, 3);
+  // A stage's last attempt is what it is now: node, type, state, cause, message, how many attempts.
+  const std::string stages =
+      "SELECT s.node, s.type, s.state, a.state AS attempt, a.cause, a.message, count(*) FROM stages s "
+      "JOIN attempts a ON a.stage_id = s.id GROUP BY s.id HAVING a.id = max(a.id) ";
+  using Rows = std::vector<std::vector<std::string>>;
+  const Rows failed = ask("a.db", stages + "AND s.state = 'failed'");
+  ASSERT_EQ(failed.size(), 1u);
+  EXPECT_EQ(failed[0][0], "trap");
+  const Rows skipped = ask("a.db", stages + "AND s.state = 'skipped' ORDER BY s.type, a.message");
+  const std::string below_trap = "Its input did not come about: `trap`.";
+  const std::string below_labels = "Its input did not come about: `pseudo_labels`.";
+  EXPECT_EQ(skipped, (Rows{{"pseudo_labels", "map", "skipped", "skipped", "none", below_trap, "1"},
+                           {"pseudo_labels", "score", "skipped", "skipped", "none", below_labels, "1"},
+                           {"pseudo_labels", "score", "skipped", "skipped", "none", below_trap, "1"}}));
+  const Rows done = ask("a.db", stages + "AND s.state = 'done'");
+  EXPECT_EQ(done.size(), 5u) << "the fit, the seeds, their labels and their two scores";
+
+  fs::remove(obstacle);
+  complete("a.db");
+  EXPECT_EQ(ask("a.db", "SELECT count(*) FROM stages WHERE state <> 'done'")[0][0], "0");
+  EXPECT_EQ(ask("a.db",
+                "SELECT count(*) FROM metrics m JOIN attempts a ON a.id = m.attempt_id WHERE m.target = "
+                "'pseudo_labels' AND m.name = 'miou_union' AND m.rule = 'fixed' AND a.state = 'done'")[0][0],
+            "1");
+  const std::string attempts = "SELECT count(*) FROM attempts GROUP BY stage_id HAVING count(*) ";
+  EXPECT_EQ(ask("a.db", attempts + "> 2").size(), 0u);
+  EXPECT_GE(ask("a.db", attempts + "= 2").size(), failed.size() + skipped.size());
+  EXPECT_EQ(ask("a.db",
+                "SELECT count(*) FROM attempts a JOIN stages s ON s.id = a.stage_id WHERE s.type = 'score' "
+                "AND s.node = 'seeds'")[0][0],
+            "2")
+      << "scores that were through are not computed again";
+}
+
 // Seeds of 12 images stream to two scores and a refiner that crashes at the ninth.
 TEST_F(Training, ACrashInAStreamKeepsWhatWasFinishedAndNamesWhatIsLost) {
   folder_.write("study.toml", R"(schema = 1

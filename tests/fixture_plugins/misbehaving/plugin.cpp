@@ -1,8 +1,10 @@
 #include <cfenv>
 #include <clocale>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <limits>
+#include <stdexcept>
 #include <string>
 
 #include <ATen/ATen.h>
@@ -104,6 +106,13 @@ void register_all(Registrar& registrar) {
     const std::string image = parameter<std::string>(values, "image", "fixture.crashes_at");
     return std::make_shared<Misbehaving>([image](const RefineRequest& request) {
       if (request.image_ids.at(0) == image) std::abort();
+      return with_scores(request, request.maps.scores_nphw);
+    });
+  });
+  registrar.add_refiner("fixture.throws_while", [](const ParameterValues& values, const ModelContext&) {
+    const std::string file = parameter<std::string>(values, "file", "fixture.throws_while");
+    return std::make_shared<Misbehaving>([file](const RefineRequest& request) {
+      if (std::filesystem::exists(file)) throw std::runtime_error("the file is there");
       return with_scores(request, request.maps.scores_nphw);
     });
   });

@@ -9,16 +9,14 @@ the pairs after one pass each that is not counted. `wall` and `cpu` are their ti
 processors: where other work shares the machine, `cpu` is the steadier one. `peak` is the growth of the process's peak
 memory from the loaded model to the last pass, in MB. Before anything is timed, both sides' outputs are compared.
 """
-import argparse
 import json
 import pathlib
 import resource
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import venv
+
+from pairs import Side, asked_in_turn, memory_mb, parser_of, python_with, require_close, reset_peak_memory, row, table
 
 PACKAGES = ["torch==2.11.0", "torchvision", "timm==1.0.31"]
 
@@ -55,12 +53,6 @@ def reference(name):
     return net, {f"visual.{key}": value for key, value in net.state_dict().items()}
 
 
-def memory_mb(field):
-    for line in open("/proc/self/status"):
-        if line.startswith(field):
-            return int(line.split()[1]) / 1024
-
-
 def peer(name, size, batch, mode, threads, weights):
     """The other side: answers each line on standard input with a pass."""
     import torch
@@ -71,7 +63,7 @@ def peer(name, size, batch, mode, threads, weights):
         torch.save(state, weights)
     del state
     net.eval()
-    pathlib.Path("/proc/self/clear_refs").write_text("5")
+    reset_peak_memory()
     before = memory_mb("VmRSS")
     for _ in sys.stdin:
         images = torch.arange(batch * 3 * size * size, dtype=torch.float32).mul_(0.37).sin_().view(batch, 3, size, size)
@@ -90,58 +82,21 @@ def peer(name, size, batch, mode, threads, weights):
                           "checksum": output.detach().abs().mean().item()}), flush=True)
 
 
-class Side:
-    def __init__(self, words):
-        self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True)
-
-    def run(self):
-        print("pass", file=self.process.stdin, flush=True)
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise SystemExit("one side ended: its message stands above")
-        return json.loads(answer)
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def compare(build, python, name, batch, mode, threads, pairs, weights):
+def compare(build, python, name, batch, mode, threads, number, weights):
     plugin, method, tap, parameters, size = NETWORKS[name]
     common = [size, batch, mode, threads]
     theirs = Side([python, __file__, "--peer", name, *common, weights])
-    theirs.run()  # the weights are written, the first pass is made
+    theirs.ask()  # the weights are written, the first pass is made
     ours = Side([build / "bench/backbones_pass", build / f"lib/seedbed/plugins/seedbed_{plugin}.so", method, tap, weights,
                  *common, *parameters])
-    first, peers = ours.run(), theirs.run()
-    if abs(first["checksum"] - peers["checksum"]) > 1e-3 * abs(peers["checksum"]):
-        raise SystemExit(f"{name}: the outputs differ: {first['checksum']} and {peers['checksum']}")
-    rows = [(ours.run(), theirs.run()) for _ in range(pairs)]
-    ours.end(), theirs.end()
-
-    def middle(side, key):
-        return statistics.median(row[side][key] for row in rows)
-
-    def ratio(key):
-        return statistics.median(row[1][key] / row[0][key] for row in rows)
-
-    print(f"| {name} {size} | {batch} | {mode} | {middle(0, 'seconds'):.3f} | {middle(1, 'seconds'):.3f} "
-          f"| {ratio('seconds'):.2f} | {ratio('processor'):.2f} | {middle(0, 'growth_mb'):.0f} "
-          f"| {middle(1, 'growth_mb'):.0f} |", flush=True)
-
-
-def environment_with_packages(folder):
-    venv.create(folder / "venv", with_pip=True)
-    python = folder / "venv/bin/python"
-    subprocess.check_call([python, "-m", "pip", "install", "--quiet", *PACKAGES])
-    return python
+    require_close(name, ours.ask(), theirs.ask())
+    pairs = asked_in_turn(ours, theirs, number)
+    row(f"{name} {size}", batch, mode, f"{pairs.median(0):.3f}", f"{pairs.median(1):.3f}", f"{pairs.ratio():.2f}",
+        f"{pairs.ratio('processor'):.2f}", *(f"{pairs.median(side, 'growth_mb'):.0f}" for side in (0, 1)))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("build", type=pathlib.Path, help="the build folder")
-    parser.add_argument("--python", help="a Python that has the packages")
+    parser = parser_of(__doc__)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--pairs", type=int, default=9)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
@@ -149,9 +104,8 @@ def main():
     parser.add_argument("--modes", nargs="+", choices=["forward", "backward"], default=["forward", "backward"])
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        python = arguments.python or environment_with_packages(pathlib.Path(folder))
-        print("| network | images | pass | ours s | PyTorch s | wall | cpu | peak ours MB | PyTorch MB |\n"
-              "| --- | --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
+        python = python_with(PACKAGES, arguments.python, folder)
+        table("network", "images", "pass", "ours s", "PyTorch s", "wall", "cpu", "peak ours MB", "PyTorch MB")
         for name in arguments.networks:
             for mode in arguments.modes:
                 for batch in arguments.batches:

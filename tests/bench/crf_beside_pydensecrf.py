@@ -9,16 +9,15 @@ folder: pydensecrf2 1.1, the same C++ core as pydensecrf, whose own release does
 over the pairs, after one pass each that is not counted; `wall` and `cpu` are their time over ours, by the clock and of
 the processor; `agreement` is the smallest share of equal labels of any image.
 """
-import argparse
 import json
 import pathlib
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import venv
+
+from pairs import Pairs, Side, parser_of, python_with, row, table
 
 PACKAGES = ["pydensecrf2==1.1", "numpy", "pillow"]
 HEIGHT, WIDTH, ITERATIONS = 375, 500, 10
@@ -81,23 +80,6 @@ def prepare(folder, images, count, labels):
             (-np.log(np.clip(probabilities, 1e-5, 1))).astype(np.float32).tofile(f"{folder}/{i}.{k}.unary")
 
 
-class Side:
-    def __init__(self, words):
-        self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True)
-
-    def run(self, *words):
-        print(*words, file=self.process.stdin, flush=True)
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise SystemExit("one side ended: its message stands above")
-        return json.loads(answer)
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
 def compare(build, python, folder, preset, labels, count):
     numbers = PRESETS[preset]
     ours = Side([build / "bench/crf_pass", HEIGHT, WIDTH, labels, ITERATIONS, *numbers])
@@ -106,45 +88,30 @@ def compare(build, python, folder, preset, labels, count):
     for i in range(-1, count):
         at = max(i, 0)
         inputs = [f"{folder}/{at}.image", f"{folder}/{at}.{labels}.unary"]
-        row = ours.run(*inputs, f"{folder}/ours"), theirs.run(*inputs, f"{folder}/theirs")
+        answers = ours.ask(*inputs, f"{folder}/ours"), theirs.ask(*inputs, f"{folder}/theirs")
         found, wanted = (pathlib.Path(folder, side).read_bytes() for side in ("ours", "theirs"))
         agreement = min(agreement, sum(a == b for a, b in zip(found, wanted)) / len(wanted))
         if i >= 0:
-            rows.append(row)
+            rows.append(answers)
     ours.end(), theirs.end()
 
-    def middle(side):
-        return statistics.median(row[side]["seconds"] for row in rows)
-
-    def ratio(key):
-        return statistics.median(row[1][key] / row[0][key] for row in rows)
-
-    print(f"| {preset} | {labels} | {middle(0):.3f} | {middle(1):.3f} | {ratio('seconds'):.2f} | {ratio('processor'):.2f} "
-          f"| {100 * agreement:.3f} % |", flush=True)
-
-
-def environment_with_packages(folder):
-    venv.create(folder / "venv", with_pip=True)
-    python = folder / "venv/bin/python"
-    subprocess.check_call([python, "-m", "pip", "install", "--quiet", *PACKAGES])
-    return python
+    pairs = Pairs(rows)
+    row(preset, labels, f"{pairs.median(0):.3f}", f"{pairs.median(1):.3f}", f"{pairs.ratio():.2f}",
+        f"{pairs.ratio('processor'):.2f}", f"{100 * agreement:.3f} %")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("build", type=pathlib.Path, help="the build folder")
-    parser.add_argument("--python", help="a Python that has the packages")
+    parser = parser_of(__doc__)
     parser.add_argument("--images", help="a folder of photographs")
     parser.add_argument("--count", type=int, default=9, help="images, each one pair")
     parser.add_argument("--labels", nargs="+", type=int, default=[3, 21, 81])
     parser.add_argument("--presets", nargs="+", choices=PRESETS, default=list(PRESETS))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        python = arguments.python or environment_with_packages(pathlib.Path(folder))
+        python = python_with(PACKAGES, arguments.python, folder)
         subprocess.check_call([python, __file__, "--prepare", folder, arguments.images or "", str(arguments.count),
                                *map(str, arguments.labels)])
-        print("| preset | labels | ours s | pydensecrf s | wall | cpu | agreement |\n| --- | --- | --- | --- | --- | --- | --- |",
-              flush=True)
+        table("preset", "labels", "ours s", "pydensecrf s", "wall", "cpu", "agreement")
         for preset in arguments.presets:
             for labels in arguments.labels:
                 compare(arguments.build, python, folder, preset, labels, arguments.count)

@@ -12,15 +12,14 @@ segmentation code has it (the valid pixels, widened), and once as fast as it goe
 torchmetrics' MulticlassConfusionMatrix without validation. `sweep`: 100 thresholds over maps of one to three classes;
 NumPy once as a full pass a threshold, and once as a histogram over (truth, plane, threshold).
 """
-import argparse
 import json
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import venv
+
+from pairs import Side, asked_in_turn, parser_of, python_with, row, table
 
 PACKAGES = ["numpy", "safetensors", "torch==2.11.0", "torchmetrics"]
 HEIGHT, WIDTH, LABELS, MAPS, PASSES, THRESHOLDS = 375, 500, 21, 161, 1449, 100
@@ -210,53 +209,19 @@ def peer(name, file):
                           "checksum": checksum(result)}), flush=True)
 
 
-class Side:
-    def __init__(self, words):
-        self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, env={"OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"})
-
-    def run(self):
-        print("pass", file=self.process.stdin, flush=True)
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise SystemExit("one side ended: its message stands above")
-        return json.loads(answer)
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def compare(build, python, what, name, file, count, units, pairs):
-    ours = Side([build / "bench/evaluation_pass", what, file, LABELS, count])
-    theirs = Side([python, __file__, "--peer", name, file])
-    first, other = ours.run(), theirs.run()
-    if first["checksum"] != other["checksum"]:
+def compare(build, python, what, name, file, count, units, number):
+    single = {"OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
+    ours = Side([build / "bench/evaluation_pass", what, file, LABELS, count], single)
+    theirs = Side([python, __file__, "--peer", name, file], single)
+    if ours.ask()["checksum"] != theirs.ask()["checksum"]:
         raise SystemExit(f"{what} beside {name}: the counts differ")
-    rows = [(ours.run(), theirs.run()) for _ in range(pairs)]
-    ours.end(), theirs.end()
-
-    def middle(side):
-        return 1000 * statistics.median(row[side]["seconds"] for row in rows) / units
-
-    def ratio(key):
-        return statistics.median(row[1][key] / row[0][key] for row in rows)
-
-    print(f"| {what} | {name} | {middle(0):.3f} | {middle(1):.3f} | {ratio('seconds'):.1f} | {ratio('processor'):.1f} |",
-          flush=True)
-
-
-def environment_with_packages(folder):
-    venv.create(folder / "venv", with_pip=True)
-    python = folder / "venv/bin/python"
-    subprocess.check_call([python, "-m", "pip", "install", "--quiet", *PACKAGES])
-    return python
+    pairs = asked_in_turn(ours, theirs, number)
+    row(what, name, *(f"{1000 * pairs.median(side) / units:.3f}" for side in (0, 1)), f"{pairs.ratio():.1f}",
+        f"{pairs.ratio('processor'):.1f}")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("build", type=pathlib.Path, help="the build folder")
-    parser.add_argument("--python", help="a Python that has the packages")
+    parser = parser_of(__doc__)
     parser.add_argument("--pairs", type=int, default=9)
     parser.add_argument("--images", type=int, default=10, help="of the sweep")
     parser.add_argument("--only", nargs="+", choices=["numpy", "pairs", "torchmetrics", "passes", "histogram"],
@@ -264,9 +229,9 @@ def main():
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        python = arguments.python or environment_with_packages(folder)
+        python = python_with(PACKAGES, arguments.python, folder)
         subprocess.check_call([python, __file__, "--write", folder, str(arguments.images)])
-        print("| what | beside | ours ms | theirs ms | wall | cpu |\n| --- | --- | --- | --- | --- | --- |", flush=True)
+        table("what", "beside", "ours ms", "theirs ms", "wall", "cpu")
         for peers_name in arguments.only:
             if peers_name in ("passes", "histogram"):
                 compare(arguments.build, python, "sweep", peers_name, folder / "scores.safetensors", THRESHOLDS,

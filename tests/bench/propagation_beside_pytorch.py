@@ -10,15 +10,12 @@ Without --python it makes its own environment from PyPI in a temporary folder; w
 packages. A line is a pair of processes, asked in turn; the figures are medians over the pairs after one pass each that is
 not counted. Outputs are compared first. `growth` is that of the peak memory since the inputs were there, in MB.
 """
-import argparse
 import json
-import pathlib
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import venv
+
+from pairs import Side, asked_in_turn, memory_mb, parser_of, python_with, require_close, reset_peak_memory, row, table
 
 PACKAGES = ["torch==2.11.0", "numpy", "scipy"]
 RADIUS, BETA, SQUARINGS = 5, 10, 8
@@ -27,12 +24,6 @@ DILATIONS, ITERATIONS = (1, 2, 4, 8, 12, 24), 10
 # (what, peer, height, width, maps)
 CASES = [("walk", "dense", 94, 63, 3), ("walk", "sparse", 94, 63, 3), ("par", "convolution", 224, 224, 3),
          ("par", "convolution", 224, 224, 21)]
-
-
-def memory_mb(field):
-    for line in open("/proc/self/status"):
-        if line.startswith(field):
-            return int(line.split()[1]) / 1024
 
 
 def waves(torch, *shape):
@@ -140,7 +131,7 @@ def peer(name, height, width, maps, threads):
     else:
         image, planes = waves(torch, height, width), waves(torch, maps, height, width)
     function = {"dense": dense_walk, "sparse": sparse_walk, "convolution": par}[name]
-    pathlib.Path("/proc/self/clear_refs").write_text("5")
+    reset_peak_memory()
     before = memory_mb("VmRSS")
     for _ in sys.stdin:
         start = time.perf_counter()
@@ -151,61 +142,26 @@ def peer(name, height, width, maps, threads):
                           "checksum": output.double().square().mean().item()}), flush=True)
 
 
-class Side:
-    def __init__(self, words):
-        self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True)
-
-    def run(self):
-        print("pass", file=self.process.stdin, flush=True)
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise SystemExit("one side ended: its message stands above")
-        return json.loads(answer)
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def compare(build, python, case, threads, pairs):
+def compare(build, python, case, threads, number):
     what, name, height, width, maps = case
     ours = Side([build / "bench/propagation_pass", what, height, width, maps, threads])
     theirs = Side([python, __file__, "--peer", name, height, width, maps, threads])
-    first, peers = ours.run(), theirs.run()
-    if abs(first["checksum"] - peers["checksum"]) > 1e-3 * abs(peers["checksum"]):
-        raise SystemExit(f"{what} beside {name}: the outputs differ: {first['checksum']} and {peers['checksum']}")
-    rows = [(ours.run(), theirs.run()) for _ in range(pairs)]
-    ours.end(), theirs.end()
-
-    def middle(side, key):
-        return statistics.median(row[side][key] for row in rows)
-
-    ratio = statistics.median(row[1]["seconds"] / row[0]["seconds"] for row in rows)
-    print(f"| {what} | {name} | {height} x {width} | {maps} | {middle(0, 'seconds'):.4f} | {middle(1, 'seconds'):.4f} "
-          f"| {ratio:.1f} | {middle(0, 'growth_mb'):.1f} | {middle(1, 'growth_mb'):.1f} |", flush=True)
-
-
-def environment_with_packages(folder):
-    venv.create(folder / "venv", with_pip=True)
-    python = folder / "venv/bin/python"
-    subprocess.check_call([python, "-m", "pip", "install", "--quiet", *PACKAGES])
-    return python
+    require_close(f"{what} beside {name}", ours.ask(), theirs.ask())
+    pairs = asked_in_turn(ours, theirs, number)
+    row(what, name, f"{height} x {width}", maps, f"{pairs.median(0):.4f}", f"{pairs.median(1):.4f}",
+        f"{pairs.ratio():.1f}", *(f"{pairs.median(side, 'growth_mb'):.1f}" for side in (0, 1)))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("build", type=pathlib.Path, help="the build folder")
-    parser.add_argument("--python", help="a Python that has the packages")
+    parser = parser_of(__doc__)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--pairs", type=int, default=9)
     parser.add_argument("--peers", nargs="+", choices=["dense", "sparse", "convolution"],
                         default=["dense", "sparse", "convolution"])
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        python = arguments.python or environment_with_packages(pathlib.Path(folder))
-        print("| what | beside | size | maps | ours s | peer s | ratio | growth ours MB | peer MB |\n"
-              "| --- | --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
+        python = python_with(PACKAGES, arguments.python, folder)
+        table("what", "beside", "size", "maps", "ours s", "peer s", "ratio", "growth ours MB", "peer MB")
         for case in CASES:
             if case[1] in arguments.peers:
                 compare(arguments.build, python, case, arguments.threads, arguments.pairs)

@@ -1,30 +1,22 @@
 """Writes the goldens of this folder: DeepLabV2 in its multi-scale wrapper and DeepLabV3+, in the layout of deeplab-pytorch,
-as plain PyTorch modules written for this from the papers and the shared folder's notes (`goldens/backbones/README.md`). The
-form is that of the shared folder, and so are the formula weights (`goldens/formula.py`). Small networks: one or two blocks a
-stage.
+as plain PyTorch modules written for this from the papers and the shared folder's notes (`goldens/backbones/README.md`).
+Small networks: one or two blocks a stage.
 
     python -m venv venv && venv/bin/pip install torch==2.11.0 safetensors numpy
     SEEDBED_SHARED=... venv/bin/python make_goldens.py
-
-Outputs are thinned to about two thousand elements by a stride that shares no factor with their sizes.
 """
-import copy
-import math
-import os
 import pathlib
 import sys
 from collections import OrderedDict
 
 import torch
-from safetensors.numpy import save_file
 from torch import nn
 from torch.nn import functional
 
-sys.path.insert(0, str(pathlib.Path(os.environ["SEEDBED_SHARED"]) / "goldens"))
-import formula  # noqa: E402
+FOLDER = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER.parent))
+from golden_files import formula, write_golden, write_index  # noqa: E402
 
-FOLDER = pathlib.Path(__file__).parent
-ELEMENTS = 2000
 GAIN = 0.7
 CLASSES = 21
 
@@ -157,50 +149,16 @@ GOLDENS = {
 }
 
 
-def stride_for(shape):
-    count = math.prod(shape)
-    stride = max(1, count // ELEMENTS)
-    while any(math.gcd(stride, size) > 1 for size in shape if size > 1):
-        stride += 1
-    return stride
-
-
 def write(name, model, config, make, run, height, width):
     network = make().eval()
     with torch.no_grad():
         for key, value in network.state_dict().items():
             value.copy_(torch.from_numpy(formula.tensor(key, value.shape, GAIN)))
-        input_name = f"input:backbones/deeplab_pytorch/{name}/x"
-        images = torch.from_numpy(formula.uniform(input_name, (1, 3, height, width)))
-        single = run(network, images)
-        double = run(copy.deepcopy(network).double(), images.double())
-
-    keys = [f"{key} {str(value.dtype).removeprefix('torch.')} {'x'.join(map(str, value.shape)) or 'scalar'}\n"
-            for key, value in network.state_dict().items()]
-    (FOLDER / "keys" / f"{name}.txt").write_text("".join(keys))
-
-    stored, lines = {}, []
-    for output, value in single.items():
-        stride = stride_for(value.shape)
-        stored[output] = (value if stride == 1 else value.flatten()[::stride]).contiguous().numpy()
-        noise = float((value.double() - double[output]).abs().max())
-        atol = max(1e-4 * float(value.abs().mean()), 10 * noise)
-        lines.append(f'  {{ name = "{output}", shape = {list(value.shape)}, stride = {stride}, atol = {atol:.2g} }},\n')
-    save_file(stored, str(FOLDER / f"{name}.safetensors"))
-    return (f'\n[[golden]]\nname = "{name}"\nfile = "{name}.safetensors"\ngroup = "head"\nmodel = "{model}"\n'
-            f'config = {{ layout = "deeplab_pytorch", {config} }}\nsource = "make_goldens.py"\n'
-            f'key_file = "keys/{name}.txt"\ngain = {GAIN}\nrtol = 0.0001\n'
-            f'inputs = [\n  {{ name = "x", formula = "{input_name}", shape = [1, 3, {height}, {width}] }},\n]\n'
-            f'outputs = [\n{"".join(lines)}]\n')
-
-
-def main():
-    torch.set_num_threads(1)
-    (FOLDER / "keys").mkdir(exist_ok=True)
-    entries = [write(name, *golden) for name, golden in GOLDENS.items()]
-    head = f"# Written by make_goldens.py. torch {torch.__version__.split('+')[0]}, float32, CPU\n"
-    (FOLDER / "index.toml").write_text(head + "".join(entries))
+        about = {"group": "head", "model": model, "config": f'layout = "deeplab_pytorch", {config}',
+                 "source": "make_goldens.py"}
+        return write_golden(FOLDER, name, network, run, (height, width), GAIN, about)
 
 
 if __name__ == "__main__":
-    main()
+    torch.set_num_threads(1)
+    write_index(FOLDER, [write(name, *golden) for name, golden in GOLDENS.items()])

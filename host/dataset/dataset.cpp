@@ -51,7 +51,8 @@ std::optional<DrawnPlane> Dataset::draw_mask(std::string_view) const { return st
 std::optional<DrawnPlane> Dataset::draw_instances(std::string_view) const { return std::nullopt; }
 
 std::vector<Box> Dataset::boxes(std::string_view) const {
-  throw UserError("dataset.kind", "This kind of data set has no boxes: `" + kind() + "`.", "`coco` and `scenes` have.");
+  throw UserError("dataset.kind", "This kind of data set has no boxes: `" + kind() + "`.",
+                  "`coco` and `scenes` have, and `voc` with `annotations`.");
 }
 
 std::vector<SideInput> Dataset::side_inputs() const {
@@ -60,7 +61,8 @@ std::vector<SideInput> Dataset::side_inputs() const {
   const Json side = table().value("side", Json::object());
   for (const auto& [name, input] : side.items())
     inputs.push_back({name, input.value("kind", "grey") == "labels" ? SideKind::labels : SideKind::grey});
-  if (kind() == "coco" && !side.contains("boxes")) inputs.push_back({"boxes", SideKind::labels});
+  const bool has_boxes = kind() == "coco" || (kind() == "voc" && table().value("annotations", "") != "");
+  if (has_boxes && !side.contains("boxes")) inputs.push_back({"boxes", SideKind::labels});
   return inputs;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "dataset/voc_annotation.hpp"
 #include "digest/sha256.hpp"
 #include "seedbed/error.hpp"
 
@@ -44,6 +45,28 @@ std::optional<std::vector<std::int64_t>> FileDataset::image_labels(std::string_v
   return entry(image_id).image_labels;
 }
 
+std::filesystem::path FileDataset::box_file(std::string_view image_id) const {
+  const std::string& id = entry(image_id).id;
+  if (!parts_.box_folder.empty()) return parts_.box_folder / (id + ".xml");
+  if (parts_.kind == "voc")
+    throw UserError("dataset.annotations", "The data set has no boxes: no folder of annotations is named.",
+                    "`annotations`, a folder of PASCAL VOC's XML files.");
+  throw UserError("dataset.kind", "This kind of data set has no boxes: `" + parts_.kind + "`.",
+                  "`coco` and `scenes` have, and `voc` with `annotations`.");
+}
+
+// The file counts pixels from 1 and includes both corners; a box here begins at the left edge of its first pixel.
+std::vector<Box> FileDataset::boxes(std::string_view image_id) const {
+  std::vector<Box> boxes;
+  for (const VocObject& object : read_voc_annotation(box_file(image_id))) {
+    const auto name = std::ranges::find(parts_.classes.names, object.name);
+    if (name == parts_.classes.names.end()) continue;
+    boxes.push_back(
+        {name - parts_.classes.names.begin() + 1, object.xmin - 1, object.ymin - 1, object.xmax, object.ymax});
+  }
+  return boxes;
+}
+
 std::string FileDataset::digest(const std::vector<std::string>& image_ids, Content content,
                                 std::string_view side) const {
   digest::Sha256 hash;
@@ -58,6 +81,7 @@ std::string FileDataset::digest_of(const ImageEntry& entry, Content content, std
     case Content::side: {
       const auto found = entry.side.find(std::string(side));
       if (found != entry.side.end()) return digests_.of(found->second);
+      if (side == "boxes" && !parts_.box_folder.empty()) return digests_.of(box_file(entry.id));
       throw UserError("dataset.side", "The data set has no such side input: `" + std::string(side) + "`.",
                       "Declare its folder under `side`.");
     }
@@ -66,8 +90,7 @@ std::string FileDataset::digest_of(const ImageEntry& entry, Content content, std
       throw UserError("dataset.instances", "An image has no map of its objects: `" + entry.id + "`.",
                       "Name their folder with the key `instances`.");
     case Content::boxes:
-      throw UserError("dataset.kind", "This kind of data set has no boxes: `" + parts_.kind + "`.",
-                      "`coco` and `scenes` have.");
+      return digests_.of(box_file(entry.id));
     case Content::image_labels:
       if (entry.image_labels) {
         std::string labels = "labels";

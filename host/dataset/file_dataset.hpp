@@ -33,6 +33,7 @@ struct FileDatasetParts {
   std::filesystem::path mask_folder;  ///< "" = none
   std::string mask_suffix;
   std::filesystem::path instance_folder;  ///< "" = none; files have the masks' suffix
+  std::filesystem::path box_folder;       ///< "" = none; PASCAL VOC's annotations, ID.xml
   std::map<std::string, SideFolder> side;
   std::optional<ImageLabels> labels;  ///< nullopt: taken from masks
 };
@@ -47,11 +48,13 @@ class FileDataset final : public Dataset {
   const std::vector<Role>& roles() const override { return parts_.roles; }
   const ImageEntry& entry(std::string_view image_id) const override;
   std::optional<std::vector<std::int64_t>> image_labels(std::string_view image_id) const override;
+  std::vector<Box> boxes(std::string_view image_id) const override;
   std::string digest(const std::vector<std::string>& image_ids, Content content, std::string_view side) const override;
   const Json& table() const override { return parts_.table; }
 
  private:
   void add_entry(const std::string& image_id);
+  std::filesystem::path box_file(std::string_view image_id) const;
   std::string digest_of(const ImageEntry& entry, Content content, std::string_view side) const;
 
   FileDatasetParts parts_;

@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,10 @@ VocTable read_table(const Json& table, TableReader& reader, FileDatasetParts& pa
     reader.problem("mask_suffix", "Masks in MATLAB's files are not read: `.mat`.",
                    "SBD's masks come as PNG files too, merged with VOC's: `SegmentationClassAug`.");
   parts.instance_folder = voc.root / reader.text("instances", "SegmentationObject");
+  std::error_code error;
+  const bool has_annotations = std::filesystem::is_directory(voc.root / "Annotations", error);
+  const std::string annotations = reader.text("annotations", has_annotations ? "Annotations" : "");
+  if (!annotations.empty()) parts.box_folder = voc.root / annotations;
   voc.lists = voc.root / reader.text("lists", "ImageSets/Segmentation");
   voc.labels = read_label_files(reader, table, "masks");
   voc.label_offset = reader.whole("label_offset", 0, -1, 1);
@@ -65,9 +70,9 @@ void read_label_sources(const VocTable& voc, FileDatasetParts& parts) {
 }  // namespace
 
 const std::vector<std::string>& voc_keys() {
-  static const std::vector<std::string> keys{"kind",        "root",      "images", "image_suffix", "masks",
-                                             "mask_suffix", "instances", "lists",  "labels",       "label_offset",
-                                             "classes",     "protocol",  "names",  "side",         "roles"};
+  static const std::vector<std::string> keys{
+      "kind",  "root",   "images",       "image_suffix", "masks",    "mask_suffix", "instances", "annotations",
+      "lists", "labels", "label_offset", "classes",      "protocol", "names",       "side",      "roles"};
   return keys;
 }
 

@@ -50,7 +50,7 @@ std::vector<std::string> labels_from(const std::string& classes) {
 // What can be asked of label maps, and of maps whose background is not known yet.
 void require_computable(const protocol::MetricName& name, bool of_scores) {
   const MetricOf of = name.definition->of;
-  if (of == MetricOf::boxes)
+  if (of == MetricOf::boxes || of == MetricOf::annotated_boxes)
     throw UserError("--metrics", "A metric needs the boxes of objects, which masks do not hold: `" + name.text + "`.",
                     "a study over a data set with `instances` scores it");
   if (of == MetricOf::causal)

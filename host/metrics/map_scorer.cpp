@@ -1,6 +1,7 @@
 #include "metrics/map_scorer.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <string>
 
@@ -22,18 +23,23 @@ bool is_pointing(const MetricName& name) { return name.text.starts_with("pointin
 bool is_pixel_precision(const MetricName& name) { return name.is("pixel_ap") || name.is("mean_pixel_ap"); }
 bool is_energy(const MetricName& name) { return name.text.starts_with("energy_inside"); }
 
-double overlap_of(const MetricName& name) { return name.is("max_box_acc") ? 0.5 : name.number / 100; }
+bool is_box_metric(const MetricName& name) { return name.text.starts_with("max_box_acc"); }
+bool is_v2(const MetricName& name) { return name.text.starts_with("max_box_acc_v2"); }
 
-std::vector<double> overlaps_of(const std::vector<MetricName>& boxes) {
+// A name without a number has version 1's overlap.
+double overlap_of(const MetricName& name) { return name.number == 0 ? 0.5 : name.number / 100; }
+
+std::optional<BoxAccuracy> accuracy_for(const std::vector<MetricName>& boxes) {
   std::set<double> overlaps;
   for (const MetricName& name : boxes) {
-    if (name.is("max_box_acc_v2")) {
+    if (is_v2(name)) {
       overlaps.insert(kOverlapsOfV2.begin(), kOverlapsOfV2.end());
     } else {
       overlaps.insert(overlap_of(name));
     }
   }
-  return {overlaps.begin(), overlaps.end()};
+  if (overlaps.empty()) return std::nullopt;
+  return BoxAccuracy({overlaps.begin(), overlaps.end()});
 }
 
 std::vector<std::int64_t> classes_in(const at::Tensor& truth_hw) {
@@ -60,13 +66,13 @@ void put_labels(const MetricName& name, const Values& labels, std::vector<NamedV
 
 MapScorer::MapScorer(const std::vector<MetricName>& names, std::int64_t num_labels) {
   for (const MetricName& name : names)
-    if (name.definition->of == MetricOf::maps || name.definition->of == MetricOf::boxes) names_.push_back(name);
+    if (name.definition->of == MetricOf::maps || is_box_metric(name)) names_.push_back(name);
   for (const MetricName& name : names_) {
     if (is_pixel_precision(name)) pixels_.resize(static_cast<std::size_t>(num_labels));
     if (is_pointing(name)) games_.emplace(name.number, PointingGame(num_labels));
   }
-  const std::vector<MetricName> boxes = protocol::names_of(names_, MetricOf::boxes);
-  if (!boxes.empty()) boxes_.emplace(overlaps_of(boxes));
+  boxes_ = accuracy_for(protocol::names_of(names_, MetricOf::boxes));
+  annotated_ = accuracy_for(protocol::names_of(names_, MetricOf::annotated_boxes));
 }
 
 void MapScorer::add(const MapImage& image) {
@@ -75,11 +81,19 @@ void MapScorer::add(const MapImage& image) {
       maps.scalar_type() != at::kFloat)
     throw ContractError("MapScorer", "maps have the mask's size and a plane for each label", image.truth_hw.toString(),
                         maps.toString());
-  for (const std::int64_t label : classes_in(image.truth_hw)) {
+  const auto map_of = [&](std::int64_t label) {
     const auto plane = std::ranges::find(image.planes, label);
-    add_pair(plane != image.planes.end() ? maps[plane - image.planes.begin()]
-                                         : at::zeros(image.truth_hw.sizes(), at::kFloat),
-             label, image);
+    return plane != image.planes.end() ? maps[plane - image.planes.begin()]
+                                       : at::zeros(image.truth_hw.sizes(), at::kFloat);
+  };
+  for (const std::int64_t label : classes_in(image.truth_hw)) add_pair(map_of(label), label, image);
+  if (!annotated_) return;
+  for (auto next = image.annotated.begin(); next != image.annotated.end();) {
+    const auto [begin, end] = image.annotated.equal_range(next->first);
+    std::vector<Box> boxes;
+    std::transform(begin, end, std::back_inserter(boxes), [](const auto& box) { return box.second; });
+    annotated_->add(map_of(next->first), boxes);
+    next = end;
   }
 }
 
@@ -104,24 +118,26 @@ MapScorer& MapScorer::operator+=(const MapScorer& later) {
   for (std::size_t i = 0; i < energies_.size(); ++i)
     energies_[i].insert(energies_[i].end(), later.energies_[i].begin(), later.energies_[i].end());
   if (boxes_) *boxes_ += *later.boxes_;
+  if (annotated_) *annotated_ += *later.annotated_;
   return *this;
 }
 
 void MapScorer::add_box_value(const MetricName& name, std::vector<NamedValue>& values) const {
-  const Contours contours =
-      name.is("max_box_acc") || name.is("max_box_acc_largest_*") ? Contours::largest : Contours::any;
+  const BoxAccuracy& accuracy = name.definition->of == MetricOf::boxes ? *boxes_ : *annotated_;
+  const bool is_any = is_v2(name) || name.text.starts_with("max_box_acc_any_");
   const auto best = [&](double overlap) {
-    const auto found = std::ranges::find(boxes_->overlaps(), overlap);
-    return boxes_->best(contours, static_cast<std::size_t>(found - boxes_->overlaps().begin()));
+    const auto found = std::ranges::find(accuracy.overlaps(), overlap);
+    return accuracy.best(is_any ? Contours::any : Contours::largest,
+                         static_cast<std::size_t>(found - accuracy.overlaps().begin()));
   };
-  if (!name.is("max_box_acc_v2")) return put(name, best(overlap_of(name)), values);
+  if (!is_v2(name)) return put(name, best(overlap_of(name)), values);
   Values of_overlaps;
   for (const double overlap : kOverlapsOfV2) of_overlaps.push_back(best(overlap));
   put(name, mean_defined(of_overlaps), values);
 }
 
 void MapScorer::add_values(const MetricName& name, std::vector<NamedValue>& values) const {
-  if (name.definition->of == MetricOf::boxes) return add_box_value(name, values);
+  if (is_box_metric(name)) return add_box_value(name, values);
   if (is_energy(name)) return put(name, mean_defined(energies_[name.is("energy_inside") ? 0 : 1]), values);
   if (is_pointing(name)) {
     const PointingGame& game = games_.at(name.number);

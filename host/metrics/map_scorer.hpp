@@ -16,22 +16,24 @@ namespace seedbed::metrics {
 
 /// One image's maps at the mask's size.
 struct MapImage {
-  at::Tensor maps_phw;               ///< [P,H,W] float32 in [0,1]
-  std::vector<std::int64_t> planes;  ///< P labels in 1..K-1
-  at::Tensor truth_hw;               ///< [H,W] uint8, 255 void
-  at::Tensor instances_hw;           ///< [H,W] uint8, for metrics of boxes
+  at::Tensor maps_phw;                              ///< [P,H,W] float32 in [0,1]
+  std::vector<std::int64_t> planes;                 ///< P labels in 1..K-1
+  at::Tensor truth_hw;                              ///< [H,W] uint8, 255 void
+  at::Tensor instances_hw = {};                     ///< [H,W] uint8, for metrics of the boxes of objects
+  std::multimap<std::int64_t, Box> annotated = {};  ///< by label, for metrics of annotated boxes
 };
 
-/// Class maps against masks under any names of MetricOf::maps and MetricOf::boxes; others are left aside. Each pair of
-/// an image and a class that it shows is asked for; a class without a map has one of zeros, and maps of classes that the
-/// image does not show count nowhere.
+/// Class maps against masks under any names of MetricOf::maps, boxes and annotated_boxes; others are left aside. Each pair
+/// of an image and a class that it shows is asked for (of annotated boxes: a class that has one); a class without a map has
+/// one of zeros, and maps of classes that the image does not show count nowhere.
 ///
 /// Threads: [one-at-a-time]. Scorers of parts of the images, joined in the images' order by +=, equal one scorer of all.
 class MapScorer {
  public:
   MapScorer(const std::vector<protocol::MetricName>& names, std::int64_t num_labels);
 
-  bool needs_boxes() const { return boxes_.has_value(); }
+  bool needs_objects() const { return boxes_.has_value(); }
+  bool needs_annotated_boxes() const { return annotated_.has_value(); }
 
   /// Throws: ContractError for maps of another size; UserError for values outside [0,1].
   void add(const MapImage& image);
@@ -50,7 +52,8 @@ class MapScorer {
   std::vector<PixelPrecision> pixels_;    ///< by label; empty where no name needs them
   std::map<double, PointingGame> games_;  ///< by tolerance
   std::array<Values, 2> energies_;        ///< of each pair: over all pixels, over those that are not void
-  std::optional<BoxAccuracy> boxes_;
+  std::optional<BoxAccuracy> boxes_;      ///< of objects
+  std::optional<BoxAccuracy> annotated_;  ///< of annotated boxes
 };
 
 /// Calibration of pixels under any names of MetricOf::probabilities; others are left aside. Threads and += as above.

@@ -545,14 +545,17 @@ void set_metrics(Draft& score, const std::vector<std::string>& names) {
 // What is measured without making labels: where maps lie, or how sure they are.
 void CellPlanner::score_values_of_maps(const MapSource& maps, const std::string& target, const std::string& role) {
   if (maps.is_labels || (maps.has_background && !maps.holds_probabilities)) return;
-  const bool with_boxes = !maps.has_background && !asked_metrics({protocol::MetricOf::boxes}).empty();
-  const std::vector<std::string> names = maps.has_background
-                                             ? asked_metrics({protocol::MetricOf::probabilities})
-                                             : asked_metrics({protocol::MetricOf::maps, protocol::MetricOf::boxes});
+  using protocol::MetricOf;
+  const std::vector<std::string> names =
+      maps.has_background ? asked_metrics({MetricOf::probabilities})
+                          : asked_metrics({MetricOf::maps, MetricOf::boxes, MetricOf::annotated_boxes});
   if (names.empty()) return;
   Draft score = draft(StageType::score, "maps", target, role);
   score.contents = {"mask"};
-  if (with_boxes) score.contents.push_back("instances");
+  if (!maps.has_background) {
+    if (!asked_metrics({MetricOf::boxes}).empty()) score.contents.push_back("instances");
+    if (!asked_metrics({MetricOf::annotated_boxes}).empty()) score.contents.push_back("boxes");
+  }
   score.settings = {{"target", target}};
   set_metrics(score, names);
   score.inputs.emplace_back("maps", maps.stage);

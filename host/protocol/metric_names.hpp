@@ -10,14 +10,15 @@ namespace seedbed::protocol {
 
 /// What a metric is computed from, which decides the targets that can have it.
 enum class MetricOf {
-  counts,         ///< pixels by true and predicted label: label maps, and each value of a sweep
-  outlines,       ///< label maps themselves
-  maps,           ///< maps of classes without a background plane, and masks
-  boxes,          ///< such maps, and the boxes of objects
-  probabilities,  ///< maps with a background plane that hold probabilities
-  causal,         ///< maps of classes without a background plane, and the classifier that they are seeds of
-  image_labels,   ///< image-level scores: always recorded for the target `image_labels`
-  instances       ///< objects: always recorded for the target `instances`
+  counts,           ///< pixels by true and predicted label: label maps, and each value of a sweep
+  outlines,         ///< label maps themselves
+  maps,             ///< maps of classes without a background plane, and masks
+  boxes,            ///< such maps, and the boxes of objects
+  annotated_boxes,  ///< such maps, and boxes that people drew
+  probabilities,    ///< maps with a background plane that hold probabilities
+  causal,           ///< maps of classes without a background plane, and the classifier that they are seeds of
+  image_labels,     ///< image-level scores: always recorded for the target `image_labels`
+  instances         ///< objects: always recorded for the target `instances`
 };
 
 struct MetricDefinition {

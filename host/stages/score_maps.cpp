@@ -1,3 +1,6 @@
+#include <cmath>
+#include <map>
+
 #include "metrics/map_scorer.hpp"
 #include "seedbed/error.hpp"
 #include "stages/member.hpp"
@@ -11,8 +14,21 @@ using protocol::MetricOf;
 
 std::set<dataset::Content> contents_of(const metrics::MapScorer& maps) {
   std::set<dataset::Content> contents{dataset::Content::mask};
-  if (maps.needs_boxes()) contents.insert(dataset::Content::instances);
+  if (maps.needs_objects()) contents.insert(dataset::Content::instances);
+  if (maps.needs_annotated_boxes()) contents.insert(dataset::Content::boxes);
   return contents;
+}
+
+// The pixels whose middle lies in a box; boxes of crowds are of no object.
+std::multimap<std::int64_t, metrics::Box> corner_pixels(const std::vector<dataset::Box>& boxes) {
+  std::multimap<std::int64_t, metrics::Box> pixels;
+  const auto first_from = [](double edge) { return static_cast<std::int64_t>(std::ceil(edge - 0.5)); };
+  for (const dataset::Box& box : boxes) {
+    if (box.crowd) continue;
+    pixels.emplace(box.label, metrics::Box{first_from(box.left), first_from(box.top), first_from(box.right) - 1,
+                                           first_from(box.bottom) - 1});
+  }
+  return pixels;
 }
 
 /// Compares maps with the role's masks and objects without making labels of them: where a class's map is largest, how
@@ -40,7 +56,10 @@ class ScoreMapsMember : public Member {
       require_probabilities(maps);
       probabilities_.add(planes, maps.planes, mask);
     } else {
-      maps_.add({planes, maps.planes, mask, maps_.needs_boxes() ? images_->instances(image_id) : at::Tensor()});
+      metrics::MapImage image{planes, maps.planes, mask};
+      if (maps_.needs_objects()) image.instances_hw = images_->instances(image_id);
+      if (maps_.needs_annotated_boxes()) image.annotated = corner_pixels(images_->boxes(image_id));
+      maps_.add(image);
     }
     return {};
   }

@@ -64,6 +64,75 @@ TEST_F(VocDataset, WritesOutItsDefaults) {
   for (const auto& [key, value] : resolved.items()) EXPECT_THAT(legal_keys("voc"), Contains(key));
 }
 
+constexpr std::string_view kAnnotation = R"(<?xml version="1.0"?>
+<!-- as PASCAL VOC writes them -->
+<annotation verified="no">
+  <filename>a.jpg</filename>
+  <object>
+    <name>person</name><difficult>1</difficult><occluded/>
+    <bndbox><xmax>40</xmax><xmin>11</xmin><ymax>20.5</ymax><ymin>1</ymin></bndbox>
+    <part><name>head</name><bndbox><xmin>2</xmin><ymin>2</ymin><xmax>3</xmax><ymax>3</ymax></bndbox></part>
+  </object>
+  <object><name>zebra</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox></object>
+  <object><name> aeroplane </name><bndbox><xmin>5</xmin><ymin>6</ymin><xmax>5</xmax><ymax>6</ymax></bndbox></object>
+</annotation>
+)";
+
+TEST_F(VocDataset, AnnotationsHoldBoxes) {
+  const auto without = Dataset::open(table());
+  EXPECT_EQ(without->table()["annotations"], "");
+  EXPECT_THAT(errors_of([&] { without->boxes("a"); }), ElementsAre(HasSubstr("`annotations`")));
+  EXPECT_THAT(errors_of([&] { without->digest({"a"}, Content::boxes); }), ElementsAre(HasSubstr("`annotations`")));
+  EXPECT_THAT(without->side_inputs(), IsEmpty());
+
+  folder_.write("Annotations/a.xml", std::string(kAnnotation));
+  const auto dataset = Dataset::open(table());
+  EXPECT_EQ(dataset->table()["annotations"], "Annotations");
+  EXPECT_THAT(dataset->boxes("a"), ElementsAre(Box{15, 10, 0, 40, 20.5}, Box{1, 4, 5, 5, 6}))
+      << "pixels counted from 0, of classes that the data set has";
+  ASSERT_THAT(dataset->side_inputs(), SizeIs(1));
+  EXPECT_EQ(dataset->side_kind("boxes"), SideKind::labels);
+  EXPECT_THAT(errors_of([&] { dataset->boxes("b"); }), ElementsAre(HasSubstr("Annotations/b.xml")));
+
+  const std::string before = dataset->digest({"a"}, Content::boxes);
+  EXPECT_EQ(before, dataset->digest({"a"}, Content::side, "boxes"));
+  folder_.write("Annotations/a.xml", "<annotation></annotation>");
+  EXPECT_NE(before, Dataset::open(table())->digest({"a"}, Content::boxes));
+  EXPECT_THAT(dataset->boxes("a"), IsEmpty());
+}
+
+TEST_F(VocDataset, DamagedAnnotationsAreTold) {
+  const auto object = [](const std::string& content) {
+    return "<annotation>\n<object>" + content + "</object>\n</annotation>";
+  };
+  const std::string box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox>";
+  const std::vector<std::pair<std::string, std::string>> damaged{
+      {"", "no annotation"},
+      {"a 1 2 3", "no annotation"},
+      {"<html></html>", "no annotation: `html`"},
+      {"<annotation></annotation><annotation></annotation>", "no annotation"},
+      {"<annotation><object>", "no end: `object`"},
+      {"<annotation><object", "Markup of the annotation has no end"},
+      {"<annotation></object></annotation>", "`object` closes `annotation`"},
+      {"<!DOCTYPE a><annotation></annotation>", "markup that is not read"},
+      {object(box), "no name"},
+      {object("<name>person</name>"), "lacks a corner: `xmin`"},
+      {object("<name>person</name><bndbox><xmin>one</xmin></bndbox>"), "no number: `one`"},
+      {object("<name>person</name><bndbox><xmin>nan</xmin></bndbox>"), "no number: `nan`"},
+      {object("<name>person</name><bndbox><xmin>3</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox>"),
+       "make no box"},
+      {object("<name>a &copy; b</name>" + box), "entity"}};
+  for (const auto& [text, expected] : damaged) {
+    folder_.write("Annotations/a.xml", text);
+    EXPECT_THAT(errors_of([&] { Dataset::open(table())->boxes("a"); }), ElementsAre(HasSubstr(expected))) << text;
+  }
+  EXPECT_THAT(errors_of([&] { Dataset::open(table())->boxes("a"); }), ElementsAre(HasSubstr("a.xml:2"))) << "its line";
+  folder_.write("Annotations/a.xml", object("<name>&quot;a &amp;&lt; b&apos;</name>" + box));
+  EXPECT_THAT(Dataset::open(table())->boxes("a"), IsEmpty()) << "read, and of no class";
+  folder_.write("Annotations/a.xml", std::string((1 << 20) + 1, ' '));
+  EXPECT_THAT(errors_of([&] { Dataset::open(table())->boxes("a"); }), ElementsAre(HasSubstr("too large")));
+}
+
 TEST_F(VocDataset, LabelsFromMasksAreKnownOnlyOnceDecoded) {
   const auto dataset = Dataset::open(with("labels", "masks"));
   EXPECT_EQ(dataset->image_labels("a"), std::nullopt);

@@ -179,6 +179,7 @@ TEST_F(EvaluateTest, MetricsThatCannotBeComputedAreRefused) {
   EXPECT_THAT(refusal("predictions", "predictions", "miou_uniom"), HasSubstr("nearest: `miou_union`"));
   EXPECT_THAT(refusal("predictions", "predictions", "pixel_ap"), HasSubstr("score maps"));
   EXPECT_THAT(refusal("scores", "scores", "max_box_acc"), HasSubstr("boxes of objects"));
+  EXPECT_THAT(refusal("scores", "scores", "max_box_acc_annotated"), HasSubstr("boxes of objects"));
   EXPECT_THAT(refusal("scores", "scores", "insertion_10_blur_logit"), HasSubstr("files hold none"));
   EXPECT_THAT(refusal("scores", "scores", "ece_15"), HasSubstr("probability of every label"));
   EXPECT_THAT(refusal("scores", "scores", "boundary_f_2px"), HasSubstr("not decided"));

@@ -124,18 +124,34 @@ TEST(MapScorer, KnowsEveryNameOfMapsAndBoxes) {
   const std::vector<std::string> boxes = every_name(MetricOf::boxes);
   names.insert(names.end(), boxes.begin(), boxes.end());
   MapScorer scorer(metric_names_from(names), 4);
-  EXPECT_TRUE(scorer.needs_boxes());
+  EXPECT_TRUE(scorer.needs_objects());
   scorer.add(two_classes());
   const std::vector<NamedValue> values = scorer.values();
   for (const std::string& name : names)
     EXPECT_TRUE(std::ranges::any_of(values, [&](const NamedValue& v) { return v.name == name; })) << name;
 }
 
+// Class 1 has its box found, class 2 has no map; class 3 has a box that no mask shows and a map that is everywhere.
+TEST(MapScorer, AnnotatedBoxesAreAGroundTruthOfTheirOwn) {
+  const std::vector<std::string> names = every_name(MetricOf::annotated_boxes);
+  MapScorer scorer(metric_names_from(names), 4);
+  EXPECT_TRUE(scorer.needs_annotated_boxes());
+  EXPECT_FALSE(scorer.needs_objects());
+  MapImage image = two_classes();
+  image.annotated = {{1, {0, 0, 3, 3}}, {1, {6, 6, 7, 7}}, {2, {5, 5, 7, 7}}, {3, {0, 0, 7, 7}}};
+  scorer.add(image);
+  const auto values = scorer.values();
+  for (const std::string& name : names)
+    EXPECT_TRUE(std::ranges::any_of(values, [&](const NamedValue& v) { return v.name == name; })) << name;
+  EXPECT_DOUBLE_EQ(*value_of(values, "max_box_acc_annotated"), 2.0 / 3);
+  EXPECT_DOUBLE_EQ(*value_of(values, "max_box_acc_v2_annotated"), 2.0 / 3);
+}
+
 TEST(MapScorer, AsksForTheClassesThatTheImageShows) {
   MapScorer scorer(metric_names_from({"pointing_1px", "pointing_1px_all_classes", "pointing_1px_pooled", "pixel_ap",
                                       "mean_pixel_ap", "energy_inside"}),
                    4);
-  EXPECT_FALSE(scorer.needs_boxes());
+  EXPECT_FALSE(scorer.needs_objects());
   scorer.add(two_classes());
   const auto values = scorer.values();
   EXPECT_EQ(value_of(values, "pointing_1px", 1), 1.0);

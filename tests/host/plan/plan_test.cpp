@@ -150,7 +150,15 @@ TEST_F(PlanTest, AMetricGoesToTheTargetsThatCanHaveIt) {
   EXPECT_EQ(of("sweep").spec.settings.at("metrics"), Json({"miou_truth"}));
   EXPECT_EQ(of("maps").spec.settings.at("metrics"), Json({"pointing_15px", "max_box_acc"}));
   EXPECT_TRUE(of("maps").record.key_parts.at("images").contains("instances"));
+  EXPECT_FALSE(of("maps").record.key_parts.at("images").contains("boxes"));
   EXPECT_EQ(plan.stages[of("maps").inputs.at(0)].spec.operation, "seeds");
+  cell["score"]["metrics"] = {"max_box_acc_annotated"};
+  const Plan annotated = this->plan({cell});
+  const auto maps = std::find_if(annotated.stages.begin(), annotated.stages.end(),
+                                 [](const PlannedStage& stage) { return stage.spec.operation == "maps"; });
+  ASSERT_NE(maps, annotated.stages.end());
+  EXPECT_TRUE(maps->record.key_parts.at("images").contains("boxes"));
+  EXPECT_FALSE(maps->record.key_parts.at("images").contains("instances"));
   cell["score"].erase("metrics");
   const Plan plain = this->plan({cell});
   EXPECT_EQ(count(plain, "maps"), 0u);

@@ -36,6 +36,8 @@ TEST(MetricNames, AreFoundWithTheirNumbers) {
   EXPECT_TRUE(metric_name_from("boundary_f_0.008_all_labels").is("boundary_f_*_all_labels"));
   EXPECT_TRUE(metric_name_from("pointing_15px_pooled").is("pointing_*px_pooled"));
   EXPECT_TRUE(metric_name_from("ece_15_lower").is("ece_*_lower"));
+  EXPECT_EQ(metric_name_from("max_box_acc_any_50").definition->of, MetricOf::boxes);
+  EXPECT_EQ(metric_name_from("max_box_acc_any_50_annotated").definition->of, MetricOf::annotated_boxes);
   EXPECT_EQ(metric_name_from("insertion_100_blur_probability").definition->of, MetricOf::causal);
   EXPECT_THAT(refusal_of("insertion_100"), HasSubstr("no such metric"));
   EXPECT_THAT(refusal_of("deletion_0_grey_logit"), HasSubstr("from 1 to 1000"));

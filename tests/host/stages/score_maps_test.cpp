@@ -48,6 +48,23 @@ TEST(ScoreMaps, OpensObjectsForBoxesOnly) {
   EXPECT_EQ(recorder.of(maps).ledger.size(), 1U);
 }
 
+// Scenes name the boxes around what is seen of their objects, so both ground truths agree.
+TEST(ScoreMaps, AnnotatedBoxesAreOpenedByThemselves) {
+  const TempFolder folder;
+  const StageSpec seeds = cam_seeds("measure", 0, 4, /*trained=*/false);
+  const StageSpec objects = maps_scored(seeds, {"max_box_acc", "max_box_acc_any_30"});
+  StageSpec annotated = maps_scored(seeds, {"max_box_acc_annotated", "max_box_acc_any_30_annotated"});
+  annotated.key = key_of("annotated");
+  const Recorder recorder = run(request(folder.path(), {seeds, objects, annotated}));
+  ASSERT_EQ(recorder.of(annotated).state, StageState::done) << recorder.of(annotated).message;
+  for (const char* name : {"max_box_acc", "max_box_acc_any_30"})
+    EXPECT_EQ(metric(recorder.of(annotated), std::string(name) + "_annotated"), metric(recorder.of(objects), name));
+  EXPECT_GT(metric(recorder.of(objects), "max_box_acc_any_30"), 0);
+  const auto& ledger = recorder.of(annotated).ledger;
+  EXPECT_THAT(ledger, Contains(Field(&protocol::LedgerEntry::kind, "boxes")));
+  EXPECT_THAT(ledger, ::testing::Not(Contains(Field(&protocol::LedgerEntry::kind, "instances"))));
+}
+
 TEST(ScoreMaps, RefusesANameThatIsNone) {
   const TempFolder folder;
   const StageSpec seeds = cam_seeds("measure", 0, 2, /*trained=*/false), maps = maps_scored(seeds, {"pixel_apt"});

@@ -1,6 +1,7 @@
 #include "seedbed/transformer.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -26,6 +27,10 @@ TEST(Gelu, HasTwoKinds) {
   const at::Tensor x = at::tensor({-1.0f, 0.5f, 2.0f});
   EXPECT_THAT(gelu(x, Gelu::erf), all_close(x * 0.5 * (1 + (x / std::sqrt(2.0)).erf()), 1e-6));
   EXPECT_THAT(gelu(x, Gelu::quick), all_close(x / (1 + (-1.702 * x).exp()), 1e-6));
+  const c10::NoGradGuard no_grad;
+  const at::Tensor copy = x.clone();
+  EXPECT_THAT(gelu(x, Gelu::quick), all_close(x / (1 + (-1.702 * x).exp()), 1e-6));
+  EXPECT_THAT(x, equals_tensor(copy));
 }
 
 /// Three blocks on tokens that stand in for an image.

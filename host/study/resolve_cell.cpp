@@ -54,7 +54,7 @@ class CellReading {
   void read_execution_of_cell();
   void read_generator();
   void read_backbone();
-  void check_needs() const;
+  const std::optional<MethodChoice>* backbone() const { return root_.has("backbone") ? &backbone_ : nullptr; }
   bool asks_classifier() const;
   void read_maps();
   void read_segmenter_of_cell();
@@ -110,7 +110,7 @@ void CellReading::read_backbone() {
     }
   }
   if (!generator_) return;
-  check_needs();
+  check_network(*generator_, "seed generator", backbone(), context_.findings);
   scorable_.asks_classifier = asks_classifier();
 }
 
@@ -119,23 +119,6 @@ bool CellReading::asks_classifier() const {
   const auto& provides = generator_->manifest->provides;
   if (std::ranges::find(provides, "logits") == provides.end()) return false;
   return generator_->is_fitted() || (backbone_ && backbone_->json.at("files").contains("weights"));
-}
-
-void CellReading::check_needs() const {
-  const MethodManifest& generator = *generator_->manifest;
-  for (const std::string& need : generator.needs) {
-    if (!is_need_of_backbone(need)) continue;
-    if (!root_.has("backbone")) {
-      context_.findings.add(generator_->place, "this seed generator needs a backbone: `" + generator.id + "`",
-                            "accepted: `[backbone]` with `method = ID`");
-      return;
-    }
-    if (!backbone_ || need.starts_with("taps:")) continue;  // wrong itself, or told by the worker with its taps
-    const auto& provides = backbone_->manifest->provides;
-    if (std::ranges::find(provides, need) != provides.end()) continue;
-    context_.findings.add(backbone_->place, "this backbone lacks what `" + generator.id + "` needs: `" + need + "`",
-                          "accepted: a backbone that provides it; `seedbed plugins list` shows them");
-  }
 }
 
 void CellReading::read_maps() {
@@ -149,7 +132,7 @@ void CellReading::read_maps() {
   }
   MapChain* maps = chain ? &*chain : nullptr;
   if (const Array* refiners = root_.tables("refiner"))
-    parts_["refiners"] = read_refiners(*refiners, maps, context_, scorable_);
+    parts_["refiners"] = read_refiners(*refiners, maps, backbone(), context_, scorable_);
   if (!parts_.contains("refiners")) parts_["refiners"] = Json::array();
   if (!table) return;
   scorable_.pseudo_labels = scorable_.seeds;
@@ -173,6 +156,23 @@ void CellReading::read_segmenter_of_cell() {
 }
 
 }  // namespace
+
+void check_network(const MethodChoice& method, const std::string& user, const std::optional<MethodChoice>* backbone,
+                   Findings& findings) {
+  for (const std::string& need : method.manifest->needs) {
+    if (!is_need_of_backbone(need)) continue;
+    if (!backbone) {
+      findings.add(method.place, "this " + user + " needs a backbone: `" + method.manifest->id + "`",
+                   "accepted: `[backbone]` with `method = ID`");
+      return;
+    }
+    if (!*backbone || need.starts_with("taps:")) continue;
+    const auto& provides = (*backbone)->manifest->provides;
+    if (std::ranges::find(provides, need) != provides.end()) continue;
+    findings.add((*backbone)->place, "this backbone lacks what `" + method.manifest->id + "` needs: `" + need + "`",
+                 "accepted: a backbone that provides it; `seedbed plugins list` shows them");
+  }
+}
 
 Json read_execution(const Node* given, Findings& findings) {
   const HostTable& form = host_table("execution");

@@ -22,8 +22,9 @@ std::vector<NamedNeed> named_needs(const MethodManifest& method) {
   return named;
 }
 
-Json read_companion(const Node& given, const NamedNeed& need, std::optional<MapChain> chain, const std::string& path,
-                    const CellContext& context) {
+// `own`: what the study itself says of it, or null.
+Json read_companion(const Node& given, const Node* own, const NamedNeed& need, std::optional<MapChain> chain,
+                    const std::string& path, const CellContext& context) {
   TableReader reader(*given.table(), given.place, path, context.findings);
   MapChain* maps = chain ? &*chain : nullptr;
   Json json = Json::object();
@@ -32,7 +33,12 @@ Json read_companion(const Node& given, const NamedNeed& need, std::optional<MapC
     json["refiners"] =
         read_chain(*refiners, maps, reader.path_of("refiners"), "companions of training images", context);
   }
-  if (const Node* background = reader.table("background")) {
+  // A plane that the method brings along gives way to maps that have theirs, as in a refiner's entry.
+  const bool has_plane = maps && (maps->has_background() || maps->is_labels());
+  const bool is_asked = own && own->table() && find(*own->table(), "background");
+  const Node* background = reader.table("background");
+  if (has_plane && !is_asked) background = nullptr;
+  if (background) {
     if (maps) maps->add_background(background->place);
     const auto rule = read_rule(*background->table(), background->place, reader.path_of("background"), RuleUse::plane,
                                 context.roles, context.findings);
@@ -46,7 +52,7 @@ Json read_companion(const Node& given, const NamedNeed& need, std::optional<MapC
   if (labels) {
     const auto rule = read_label_rule(*labels->table(), labels->place, reader.path_of("labels"),
                                       RuleUse::training_labels, maps, context);
-    if (rule && maps && !reader.has("background")) maps->label(rule->at("rule").get<std::string>(), labels->place);
+    if (rule && maps && !background) maps->label(rule->at("rule").get<std::string>(), labels->place);
     if (rule) json["labels"] = *rule;
   }
   reader.finish();
@@ -72,7 +78,8 @@ Json read_companions(const MethodChoice& method, const Node* given, const MapCha
     const Node* companion = named.table(need.name);
     if (companion) {
       const auto before = chain ? std::optional(*chain) : std::nullopt;
-      companions[need.name] = read_companion(*companion, need, before, named.path_of(need.name), context);
+      const Node* own = given && given->table() ? find(*given->table(), need.name) : nullptr;
+      companions[need.name] = read_companion(*companion, own, need, before, named.path_of(need.name), context);
     } else if (!named.has(need.name)) {
       context.findings.add(place,
                            "`" + method.manifest->id + "` is trained with a companion that is not there: `" +

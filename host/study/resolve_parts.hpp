@@ -35,8 +35,10 @@ struct Scorable {
   bool labels_need_plane = false;           ///< [pseudo_label] makes labels of maps by argmax alone
 };
 
-/// `[[refiner]]`: those that are enabled, in order. `chain`: the seeds; null where nothing makes any.
-Json read_refiners(const Array& given, MapChain* chain, const CellContext& context, Scorable& scorable);
+/// `[[refiner]]`: those that are enabled, in order. `chain`: the seeds; null where nothing makes any. `backbone`: the
+/// study's, empty where it is wrong itself; null where there is none.
+Json read_refiners(const Array& given, MapChain* chain, const std::optional<MethodChoice>* backbone,
+                   const CellContext& context, Scorable& scorable);
 
 /// What is done to the maps before the first refiner of a chain; its entry stands at `place`.
 using ChainStart = std::function<void(MapChain& chain, const MethodManifest& first, const Place& place)>;
@@ -68,6 +70,11 @@ Json read_score(const Node* given, const Scorable& scorable, const CellContext& 
 
 /// `[execution]`, workers and isolation included. `given`: the study's table, or null.
 Json read_execution(const Node* given, Findings& findings);
+
+/// Finds wrong that `user` ("seed generator", "refiner") lacks the network it needs, or that the network cannot serve it.
+/// Taps are told by the worker, with their names. `backbone` as in `read_refiners`.
+void check_network(const MethodChoice& method, const std::string& user, const std::optional<MethodChoice>* backbone,
+                   Findings& findings);
 
 /// Finds a `train` table wrong whose method is not trained, whatever its parameters.
 void refuse_needless_train(const MethodChoice& choice, const Node* train, Findings& findings);

@@ -23,20 +23,26 @@ bool is_name(std::string_view text) {
 
 class RefinerReading {
  public:
-  RefinerReading(const Node& entry, MapChain* chain, const CellContext& context)
-      : reader_(*entry.table(), entry.place, "refiner", context.findings), chain_(chain), context_(context) {}
+  RefinerReading(const Node& entry, MapChain* chain, const std::optional<MethodChoice>* backbone,
+                 const CellContext& context)
+      : reader_(*entry.table(), entry.place, "refiner", context.findings),
+        chain_(chain),
+        backbone_(backbone),
+        context_(context) {}
 
   // Reads the whole entry; a disabled one is checked as well, but not against the chain.
   void read(Scorable& scorable, Json& refiners);
 
  private:
   void read_background(const MethodChoice& refiner, bool enabled, Json& json);
+  void read_network(const MethodChoice& refiner, bool enabled, Json& json);
   void read_fit(const MethodChoice& refiner, const MapChain* before, Json& json);
   void check_inputs(const Json& json);
   void check_name(const std::string& name, const Scorable& scorable);
 
   TableReader reader_;
   MapChain* chain_;
+  const std::optional<MethodChoice>* backbone_;  // the study's
   const CellContext& context_;
 };
 
@@ -61,6 +67,7 @@ void RefinerReading::read(Scorable& scorable, Json& refiners) {
   read_background(*choice, enabled, json);
   if (chain_ && enabled) chain_->refine(*choice->manifest, choice->place);
   if (chain_ && enabled && chain_->lacks_plane()) scorable.without_plane.push_back(name);
+  read_network(*choice, enabled, json);
   read_fit(*choice, enabled && before ? &*before : nullptr, json);
   reader_.finish();
   if (enabled) refiners.push_back(std::move(json));
@@ -105,17 +112,26 @@ void RefinerReading::read_background(const MethodChoice& refiner, bool enabled, 
   if (rule) json["background"] = *rule;
 }
 
-void RefinerReading::read_fit(const MethodChoice& refiner, const MapChain* before, Json& json) {
-  const Node* train = reader_.table("train");
-  const Node* backbone = reader_.table("backbone");
-  const Node* labels = reader_.table("labels");
-  const Node* companions = reader_.table("companions");
+// A refiner that asks a network may have one of its own.
+void RefinerReading::read_network(const MethodChoice& refiner, bool enabled, Json& json) {
+  const Node* given = reader_.table("backbone");
   const std::vector<std::string>& needs = refiner.manifest->needs;
   const bool asks_network = refiner.is_fitted() || std::ranges::find(needs, "attention") != needs.end();
-  if (backbone && asks_network) {
-    const auto choice = context_.methods.read_alone(*backbone, reader_.path_of("backbone"), MethodKind::backbone);
-    if (choice) json["backbone"] = choice->json;
+  std::optional<MethodChoice> own;
+  if (given && !asks_network) {
+    context_.findings.add(given->place, "this method asks no network: `" + refiner.manifest->id + "`",
+                          "leave `backbone` out");
+  } else if (given) {
+    own = context_.methods.read_alone(*given, reader_.path_of("backbone"), MethodKind::backbone);
+    if (own) json["backbone"] = own->json;
   }
+  if (enabled) check_network(refiner, "refiner", given ? &own : backbone_, context_.findings);
+}
+
+void RefinerReading::read_fit(const MethodChoice& refiner, const MapChain* before, Json& json) {
+  const Node* train = reader_.table("train");
+  const Node* labels = reader_.table("labels");
+  const Node* companions = reader_.table("companions");
   if (!refiner.is_fitted()) {
     refuse_needless_train(refiner, train, context_.findings);
     return;
@@ -144,9 +160,10 @@ Json without_name(Json rule) {
 
 }  // namespace
 
-Json read_refiners(const Array& given, MapChain* chain, const CellContext& context, Scorable& scorable) {
+Json read_refiners(const Array& given, MapChain* chain, const std::optional<MethodChoice>* backbone,
+                   const CellContext& context, Scorable& scorable) {
   Json refiners = Json::array();
-  for (const Node& entry : given) RefinerReading(entry, chain, context).read(scorable, refiners);
+  for (const Node& entry : given) RefinerReading(entry, chain, backbone, context).read(scorable, refiners);
   if (!refiners.empty() && !chain && !scorable.seeds) {
     context.findings.add(given.front().place, "there are no maps to refine", "accepted: `[seed_generator]` makes them");
   }

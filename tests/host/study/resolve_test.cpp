@@ -185,6 +185,36 @@ TEST_F(ResolveTest, CompanionsThatDoNotFitAreFound) {
               HasSubstr("a trained refiner on companions of training images is not available in this version"));
 }
 
+// The plane of the method's defaults gives way to that of the refiners that a preset, or the study, puts before it.
+TEST_F(ResolveTest, RefinersOfACompanionMayBringItsPlane) {
+  const std::string entry = "[[refiner]]\nmethod = \"random_walk_psa_pooled\"\n";
+  for (const std::string words :
+       {"preset = \"released\"\n", "preset = \"mctformer\"\n",
+        "companions.low.refiners = [{ method = \"toy.crf\", background = { rule = \"power\", alpha = 8 } }]\n"}) {
+    SCOPED_TRACE(words);
+    const Json low = only_cell(entry + words).at("refiners").at(0).at("companions").at("low");
+    EXPECT_FALSE(low.contains("background"));
+    EXPECT_EQ(low.at("refiners").at(0).at("background").at("rule"), "power");
+  }
+  const Json plain = only_cell(entry).at("refiners").at(0).at("companions").at("low");
+  EXPECT_EQ(plain.at("background").at("alpha"), 4.0);
+  EXPECT_THAT(errors_of(entry + "preset = \"released\"\ncompanions.low.background = { rule = \"power\", alpha = 8 }\n"),
+              HasSubstr("`background` takes maps without a background plane"));
+}
+
+TEST_F(ResolveTest, ARefinersNetworkIsItsOwnOrTheStudys) {
+  const std::string entry = "[[refiner]]\nmethod = \"attention_affinity\"\n";
+  EXPECT_THAT(errors_of(entry), HasSubstr("this backbone lacks what `attention_affinity` needs: `attention`"));
+  EXPECT_EQ(errors_of(entry + "enabled = false\n"), "");
+  const Json own = only_cell(entry + "backbone = { method = \"vit\", depth = 9 }\n").at("refiners").at(0);
+  EXPECT_EQ(own.at("backbone").at("parameters").at("depth"), 9);
+  EXPECT_EQ(errors_of(entry, {"backbone={method=\"vit\"}"}), "");
+  EXPECT_THAT(errors_of(entry + "backbone = { method = \"small_cnn\" }\n", {"backbone={method=\"vit\"}"}),
+              HasSubstr("this backbone lacks what `attention_affinity` needs: `attention`"));
+  EXPECT_THAT(errors_of("[[refiner]]\nmethod = \"toy.crf\"\nbackbone = { method = \"vit\" }\n"),
+              HasSubstr("this method asks no network: `toy.crf`"));
+}
+
 // Labels of training images are made of the maps before the refiner; one that is switched off gets none.
 TEST_F(ResolveTest, TrainingLabelsThatDoNotFitAreFoundUnlessTheRefinerIsSwitchedOff) {
   const std::string crf = "[[refiner]]\nmethod = \"toy.crf\"\nbackground = { rule = \"power\", alpha = 4 }\n";

@@ -17,9 +17,9 @@ struct VocObject {
 };
 
 /// The `object`s of a file `Annotations/ID.xml`, in its order, difficult and truncated ones too; their `part`s are left
-/// out. Takes elements, attributes, comments and the five entities of XML; no other markup, and no file above 1 MiB.
-/// Throws: UserError with file and line: no such file, another root than `annotation`, tags that do not match, an object
-/// without a name or with corners that are missing, no numbers or no box.
+/// out. No file above 1 MiB.
+/// Throws: UserError with file and line: no such file, no XML, another root than `annotation`, an object without a name or
+/// with corners that are missing, no numbers or no box.
 std::vector<VocObject> read_voc_annotation(const std::filesystem::path& file);
 
 }  // namespace seedbed::dataset

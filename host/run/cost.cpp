@@ -5,8 +5,20 @@
 
 #include <fmt/format.h>
 
+#include "protocol/metric_names.hpp"
+
 namespace seedbed::run {
 namespace {
+
+// Classes that an image shows, on VOC's training images: as many times it passes the network for each step of a curve.
+constexpr double kClassesOfAnImage = 1.5;
+
+double steps_of_curves(const protocol::Json& settings) {
+  double steps = 0;
+  for (const auto& name : protocol::metric_names_from(settings.value("metrics", std::vector<std::string>())))
+    steps += name.number + 1;
+  return steps;
+}
 
 // Passes over an image that an operation makes, relative to one forward pass.
 double passes(const plan::PlannedStage& stage) {
@@ -20,6 +32,7 @@ double passes(const plan::PlannedStage& stage) {
     for (const auto& scale : spec.settings.value("scales", std::vector<double>{1.0})) area += scale * scale;
     return std::max(0.25, area) * (spec.settings.value("flip", false) ? 2 : 1);
   }
+  if (spec.operation == "causal") return kClassesOfAnImage * steps_of_curves(spec.settings);
   return spec.operation == "refine" ? 1.0 : 0.1;
 }
 

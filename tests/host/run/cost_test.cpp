@@ -20,6 +20,17 @@ TEST(CostModel, ScalesWithImagesAndLearnsFromWhatItSaw) {
   EXPECT_DOUBLE_EQ(costs.seconds(seeds_stage(20)), 60.0);
 }
 
+TEST(CostModel, ACurveCostsItsSteps) {
+  plan::PlannedStage causal = seeds_stage(10);
+  causal.spec.operation = "causal";
+  causal.spec.settings = {{"metrics", {"insertion_9_blur_logit"}}};
+  const CostModel costs;
+  const double one = costs.seconds(causal);
+  EXPECT_GT(one, 10 * costs.seconds(seeds_stage(10)));
+  causal.spec.settings["metrics"] = {"insertion_9_blur_logit", "deletion_19_grey_logit"};
+  EXPECT_DOUBLE_EQ(costs.seconds(causal), 3 * one);
+}
+
 TEST(ClockText, ReadsLikeAClock) {
   EXPECT_EQ(clock_text(5), "0:05");
   EXPECT_EQ(clock_text(65.4), "1:05");

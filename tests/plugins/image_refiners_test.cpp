@@ -206,6 +206,12 @@ TEST_F(ImageRefinersTest, GrabcutWantsItsThresholdsInOrder) {
   EXPECT_THAT([&] { grabcut::Grabcut({.possible = 0.5}); }, ThrowsMessage<UserError>(HasSubstr("not in order")));
 }
 
+TEST(ClassTrimaps, EveryThresholdMustBeExceeded) {
+  const at::Tensor evidence = at::tensor({0.125F, 0.25F, 0.5F, 0.625F}).view({1, 4});
+  const at::Tensor trimap = grabcut::trimap_of(evidence, {.sure = 0.5, .probable = 0.25, .possible = 0.125});
+  EXPECT_THAT(trimap, equals_tensor(bytes({0, 2, 3, 1}, {1, 4})));
+}
+
 TEST(ClassTrimaps, OneClassIsSureWhereOthersAreBackground) {
   const at::Tensor evidence = at::tensor({0.8F, 0.5F, 0.9F, 0.3F, 0.9F, 0.3F, 0.75F, 0.1F}).view({2, 1, 4});
   EXPECT_THAT(grabcut::class_trimaps(evidence, {}), equals_tensor(bytes({0, 3, 1, 2, 1, 2, 0, 0}, {2, 1, 4})));

@@ -280,6 +280,24 @@ TEST(SeedingLosses, SayWhatTheyCannotUse) {
   EXPECT_THROW(crf_layer(at::zeros({1, 2, 3, 4}), at::zeros({1, 3, 5, 3}, at::kByte), {}), ContractError);
 }
 
+// Widths are told in pixels of the image and act on the grid of the logits.
+TEST(SeedingLosses, ConstrainDividesBothWidthsByItsScale) {
+  FakeRun run;
+  const auto loss = [&](double scale, double gauss, double bilateral) {
+    LossRequest request;
+    request.logits = 3 * contract_images(1, 10, 14);
+    request.images_raw_nhwc = contract_images_raw(1, 20, 28);
+    return make<Loss>(MethodKind::loss, "constrain", contract_context(run, 2),
+                      {{"crf_scale", scale}, {"gauss_sigma", gauss}, {"bilateral_xy", bilateral}})
+        ->compute(request)
+        .item<double>();
+  };
+  const double expected = loss(1, 1.5, 4);
+  EXPECT_NEAR(loss(4, 6, 16), expected, 1e-9);
+  EXPECT_GT(std::abs(loss(4, 1.5, 16) - expected), 1e-6) << "the spatial kernel has a say";
+  EXPECT_GT(std::abs(loss(4, 6, 4) - expected), 1e-6) << "the bilateral one too";
+}
+
 // A dense CRF without pairwise terms leaves the softmax, from which nothing is far.
 TEST(SeedingLosses, ConstrainIsNothingWhereTheCrfChangesNothing) {
   FakeRun run;

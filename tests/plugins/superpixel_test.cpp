@@ -199,6 +199,43 @@ TEST(RegionMerging, StopsWhereItIsTold) {
   EXPECT_GT(none.count(), superpixels.count / 2);
 }
 
+// Stripes of 4 columns, each of one grey level.
+at::Tensor stripes(const std::vector<int>& levels) {
+  at::Tensor image = at::empty({8, 4 * std::ssize(levels), 3}, at::kByte);
+  for (std::int64_t i = 0; i < std::ssize(levels); ++i)
+    image.slice(1, 4 * i, 4 * i + 4).fill_(levels[static_cast<std::size_t>(i)]);
+  return image;
+}
+
+RegionMap striped(int count) {
+  std::vector<std::int32_t> columns;
+  for (int row = 0; row < 8; ++row) {
+    for (int column = 0; column < 4 * count; ++column) columns.push_back(column / 4);
+  }
+  return renumbered(8, 4 * count, columns);
+}
+
+// The third wants the second, which wants the first: what one side alone proposes counts for less.
+TEST(RegionMerging, BothSidesWantingGoesFirst) {
+  const RegionMap regions = striped(3);
+  RegionAdjacency adjacency(stripes({100, 103, 107}), regions, 10);
+  const double mutual = readiness(adjacency, 0, 1, 10), one_sided = readiness(adjacency, 1, 2, 10);
+  ASSERT_GT(mutual, one_sided);
+  ASSERT_GT(one_sided / 0.9, mutual * 1.05) << "near enough for the order to depend on it";
+  merge_in_rounds(adjacency, {.stop_below = mutual / 1.06});
+  EXPECT_EQ(adjacency.count(), 2);
+  const RegionMap merged = adjacency.merged(regions);
+  EXPECT_EQ(merged.numbers[0], merged.numbers[4]);
+  EXPECT_NE(merged.numbers[4], merged.numbers[8]);
+}
+
+TEST(RegionPooling, OnlyLessThanTheMarginIsVoid) {
+  const RegionMap whole = striped(1);
+  const at::Tensor planes = at::cat({at::full({1, 8, 4}, 0.75F), at::full({1, 8, 4}, 0.5F)});
+  EXPECT_THAT(region_votes(planes, {2, 7}, whole, 0.25), equals_tensor(at::full({8, 4}, 2, at::kByte)));
+  EXPECT_THAT(region_votes(planes, {2, 7}, whole, 0.26), equals_tensor(at::full({8, 4}, 255, at::kByte)));
+}
+
 TEST(RegionMerging, EqualRegionsAreReadyAndDifferentOnesAreNot) {
   at::Tensor image = at::full({8, 12, 3}, 60, at::kByte);
   image.slice(1, 8, 12).fill_(230);

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fit/best_state.hpp"
 #include "fit/checkpoint.hpp"
 #include "fit/trainer.hpp"
 #include "support/temp_folder.hpp"
@@ -106,6 +107,18 @@ TEST(Validation, TheBestStateIsKept) {
   EXPECT_EQ(outcome.validated->value, 0.0);
   EXPECT_THAT(outcome.checkpoint.at("weight"), equals_tensor(seen.weights.at(1)));
   EXPECT_THAT(outcome.checkpoint.at("weight"), Not(equals_tensor(seen.weights.back())));
+}
+
+TEST(Validation, OfEqualValuesTheEarliestStays) {
+  ToyMethod method;
+  BestState best(/*keeps_tensors=*/true);
+  const at::Tensor first = method.weight.detach().clone();
+  best.offer(4, 0.5, method);
+  at::Tensor(method.weight.detach()).add_(1.0);
+  best.offer(8, 0.5, method);
+  EXPECT_EQ(best.step(), 4);
+  EXPECT_THAT(best.tensors().at("weight"), equals_tensor(first));
+  EXPECT_THAT(best.course().steps, ElementsAre(4.0, 8.0));
 }
 
 // The best state may lie before the kill: it is a part of the resume point.

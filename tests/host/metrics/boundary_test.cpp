@@ -10,6 +10,7 @@ namespace seedbed::metrics {
 namespace {
 
 using seedbed::testing::equals_tensor;
+using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::Eq;
 using ::testing::Optional;
@@ -88,6 +89,20 @@ TEST(BoundaryF, IsOneNothingOrBetween) {
   EXPECT_THAT(f(half, shifted, 2), ElementsAre(Optional(1.0), Optional(1.0), Eq(std::nullopt)));
   // The background fills the prediction: it has no edge there.
   EXPECT_THAT(f(half, none, 2), ElementsAre(Optional(0.0), Optional(0.0), Eq(std::nullopt)));
+}
+
+// A pixel's edges are itself and those for which it is the right, the lower or the lower right neighbour: of the four
+// around the truth's two are the prediction's, which has no more.
+TEST(BoundaryF, EdgesLookRightDownAndAcross) {
+  const at::Tensor truth = labels_of({{0, 0, 0}, {0, 1, 0}, {0, 0, 0}});
+  const at::Tensor prediction = labels_of({{0, 1, 0}, {0, 0, 0}, {0, 0, 0}});
+  const auto values = boundary_f(truth, prediction, 2, BoundaryTolerance{.pixels = 0});
+  EXPECT_THAT(values, ElementsAre(Optional(DoubleNear(2.0 / 3, 1e-12)), Optional(DoubleNear(2.0 / 3, 1e-12))));
+}
+
+TEST(BoundaryF, AToleranceIsRoundedUp) {
+  EXPECT_EQ((BoundaryTolerance{.ratio = 0.008, .pixels = {}}).in(30, 40), 1) << "0.4 pixels";
+  EXPECT_EQ((BoundaryTolerance{.ratio = 0.025, .pixels = {}}).in(30, 40), 2) << "1.25 pixels";
 }
 
 TEST(Trimap, KeepsWhatIsNearAnEdge) {

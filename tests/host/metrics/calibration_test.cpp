@@ -38,6 +38,13 @@ TEST(Calibration, GapsAreWeightedByTheirBins) {
   EXPECT_DOUBLE_EQ(equal_mass_error(kConfidences, kCorrect, 2), 0.125);
 }
 
+// Three and two of five: the first bins are the larger ones.
+TEST(Calibration, BinsOfEqualMassDifferByOneAtMost) {
+  const at::Tensor confidences = at::tensor({0.8F, 0.1F, 0.9F, 0.2F, 0.3F});
+  const at::Tensor correct = at::tensor({1, 0, 1, 0, 1}, at::kInt).to(at::kBool);
+  EXPECT_NEAR(equal_mass_error(confidences, correct, 2), (0.4 + 0.3) / 5, 1e-6);
+}
+
 TEST(Calibration, OfNothingIsUndefined) {
   const Calibration calibration;
   EXPECT_THAT(calibration.expected_error(), Eq(std::nullopt));

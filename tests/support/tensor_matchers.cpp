@@ -38,7 +38,8 @@ class CloseMatcher : public ::testing::MatcherInterface<const at::Tensor&> {
     if (actual.sizes() != expected_.sizes() || actual.scalar_type() != expected_.scalar_type()) {
       return *listener << "which is " << described(actual), false;
     }
-    if (actual.numel() == 0) return true;
+    // Most comparisons end here, and what follows takes a dozen copies in double precision.
+    if (actual.numel() == 0 || (actual.device() == expected_.device() && at::equal(actual, expected_))) return true;
     const at::Tensor found = actual.detach().to(at::kCPU).to(at::kDouble).contiguous();
     const at::Tensor wanted = expected_.detach().to(at::kCPU).to(at::kDouble).contiguous();
     const at::Tensor same = found.eq(wanted).logical_or_(found.isnan().logical_and_(wanted.isnan()));

@@ -9,6 +9,7 @@
 
 #include "irn_losses.hpp"
 #include "seedbed/error.hpp"
+#include "seedbed/fine_tuning_parameters.hpp"
 #include "seedbed/kernels/random_walk.hpp"
 #include "seedbed/kernels/resize.hpp"
 
@@ -56,12 +57,7 @@ at::Tensor at_image(const at::Tensor& maps_phw, std::int64_t factor_y, std::int6
 RandomWalkIrn::RandomWalkIrn(const RandomWalkIrnParameters& parameters, const ModelContext& context)
     : parameters_(parameters),
       num_labels_(context.num_classes() + 1),
-      backbone_(register_module("backbone", required(context.backbone)),
-                {.freeze_backbone = parameters.freeze_backbone,
-                 .batch_statistics = parameters.batch_norm == "batch",
-                 .new_learning_rate_factor = parameters.boundary_learning_rate_factor,
-                 .bias_learning_rate_factor = 1.0,
-                 .bias_weight_decay_factor = 1.0}) {
+      backbone_(register_module("backbone", required(context.backbone)), fine_tuning_options(parameters)) {
   if (parameters_.labels_below > 0) num_labels_ = std::min(num_labels_, parameters_.labels_below);
   const std::vector<TapInfo> taps = map_taps(backbone_.backbone(), parameters_.taps);
   const at::Generator generator = context.run->generator();

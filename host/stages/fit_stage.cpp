@@ -34,7 +34,8 @@ struct Subject {
   std::set<std::string> side;
   bool raw_images = false;
   std::vector<std::string> needs;  ///< of the manifest and of losses
-  std::function<at::Tensor(const std::string&, images::LabelledImages&)> target;
+  bool learns_masks = false;
+  std::function<at::Tensor(const std::string&)> target;  ///< labels that are no masks
   std::vector<std::string> unused_weights;
   std::unique_ptr<FitValidation> validation;  ///< of the network that the fit is for
 };
@@ -55,16 +56,15 @@ void add_manifest_needs(Subject& subject, const MethodManifest& manifest) {
   subject.side = manifest.supervision.side_inputs;
   subject.needs = manifest.needs;
   subject.raw_images = names(manifest.needs, "images_raw");
-  if (subject.contents.contains(Content::mask)) {
-    subject.target = [](const std::string& id, images::LabelledImages& images) { return images.mask(id); };
-  }
+  subject.learns_masks = subject.contents.contains(Content::mask);
 }
 
 // Labels that an earlier stage left, whatever made them. Who does not ask for pixels that are undecided ignores them.
 void take_labels_from(Subject& subject, const StageContext& context, const std::string& input) {
   const auto reader = std::make_shared<ProductReader>(context.artefact_folder, context.input_key(input));
   const bool keeps_undecided = names(subject.needs, "undecided");
-  subject.target = [reader, keeps_undecided](const std::string& id, images::LabelledImages&) {
+  subject.learns_masks = false;
+  subject.target = [reader, keeps_undecided](const std::string& id) {
     const ImageProduct product = reader->read(id);
     if (product.labels && keeps_undecided) return product.labels->labels_nhw[0];
     if (product.labels) {
@@ -105,7 +105,6 @@ ImageChoice choose_images(const Subject& subject, const StageContext& context, i
 }
 
 images::LoaderOptions loader_options(const Subject& subject, const StageContext& context,
-                                     const std::shared_ptr<images::LabelledImages>& images,
                                      std::vector<std::string> image_ids) {
   images::LoaderOptions options = loader_options_from(context);
   options.image_ids = std::move(image_ids);
@@ -114,9 +113,10 @@ images::LoaderOptions loader_options(const Subject& subject, const StageContext&
   options.image_labels = subject.contents.contains(Content::image_labels);
   options.side.assign(subject.side.begin(), subject.side.end());
   add_companions(context, subject.needs, options);
-  if (subject.target) {
-    options.target = [target = subject.target, images](const std::string& id) { return target(id, *images); };
-  }
+  // Masks are the loader's to open: it counts them as a batch is taken, not as it is read ahead, which a fit that goes on does
+  // again.
+  options.masks = subject.learns_masks;
+  options.target = subject.target;
   return options;
 }
 
@@ -144,7 +144,7 @@ RoleBatches make_batches(const Subject& subject, const StageContext& context, pr
   const auto images = open_images(context, subject.method, "train", subject.contents, std::move(side));
   ImageChoice choice = choose_images(subject, context, *images);
   if (subject.contents.contains(Content::image_labels)) result.facts["images_without_class"] = choice.without_class;
-  std::vector<RoleStream> streams{{"main", images, loader_options(subject, context, images, std::move(choice.kept))}};
+  std::vector<RoleStream> streams{{"main", images, loader_options(subject, context, std::move(choice.kept))}};
   for (RoleStream& stream : further_streams(subject, context, images)) streams.push_back(std::move(stream));
   RoleBatches batches(std::move(streams), context.services.device());
   for (std::string& id : choice.broken) batches.add_broken(std::move(id));
@@ -274,7 +274,7 @@ void fit_segmenter(const StageContext& context, protocol::StageResult& result) {
   }
   if (context.spec.settings.value("label_source", "pseudo_labels") == "masks") {
     subject.contents.insert(Content::mask);
-    subject.target = [](const std::string& id, images::LabelledImages& images) { return images.mask(id); };
+    subject.learns_masks = true;
   } else {
     take_labels_from(subject, context, "labels");
   }

@@ -66,6 +66,45 @@ roles = ["measure"]
 )";
 }
 
+// Labels that change while a segmenter learns: they lie in the fit's stores, and so do the courses that they change by.
+// Nothing is sure enough to change a label at a confidence of 1.
+std::string correcting_study() {
+  return R"(schema = 1
+[study]
+name = "correcting"
+[execution]
+threads = 1
+[dataset]
+kind = "scenes"
+height_px = 48
+width_px = 48
+roles = { train = "0..24", test = "24..30" }
+[backbone]
+method = "small_cnn"
+width = 8
+[segmenter]
+labels = "masks"
+head = { method = "linear" }
+[segmenter.strategy]
+method = "adele"
+new_learning_rate_factor = 1.0
+record_every = 1
+relative_change = 0.0
+correction_confidence = 0.3
+refine_from_epoch = 2
+uses.label_refiner = { method = "pamr", iterations = 1, dilations = [1] }
+[segmenter.train]
+epochs = 30
+batch_size = 4
+learning_rate = 0.5
+checkpoint_every = 72
+augment = ["flip"]
+[score]
+targets = ["predictions"]
+roles = ["test"]
+)";
+}
+
 class Training : public ::testing::Test {
  protected:
   std::vector<std::string> arguments(const std::string& store, std::vector<std::string> more = {}) const {
@@ -104,6 +143,39 @@ class Training : public ::testing::Test {
     return false;
   }
 
+  // kill -9 of the worker, then of the supervisor, both in the middle of the study's only long fit.
+  void kill_fit_twice(const std::string& store) const {
+    for (const bool supervisor : {false, true}) {
+      RunningProgram program(seedbed_program(), arguments(store), folder_.path());
+      std::vector<pid_t> workers;
+      for (int tries = 0; tries < 3000 && !program.is_over() && !(has_resume_point(store) && !workers.empty());
+           ++tries) {
+        std::this_thread::sleep_for(milliseconds(10));
+        workers = children_of(program.pid());
+      }
+      ASSERT_FALSE(program.is_over()) << "the fit was over before it could be killed";
+      std::this_thread::sleep_for(milliseconds(supervisor ? 900 : 300));
+      if (supervisor) {
+        program.signal(SIGKILL);
+      } else {
+        ::kill(workers.front(), SIGKILL);
+      }
+      EXPECT_NE(program.wait().status, 0);
+      for (int tries = 0; tries < 200 && ::kill(workers.front(), 0) == 0; ++tries)
+        std::this_thread::sleep_for(milliseconds(20));
+    }
+  }
+
+  // Of the study's only fit, once it is done; -1 where it began anew.
+  int step_resumed_from(const std::string& store) const {
+    EXPECT_FALSE(has_resume_point(store));
+    const auto resumed = ask(store,
+                             "SELECT json_extract(facts_json, '$.resumed_from_step') FROM attempts a "
+                             "JOIN stages s ON s.id = a.stage_id WHERE s.type = 'fit' AND a.state = 'done'");
+    EXPECT_EQ(resumed.size(), 1u);
+    return resumed.empty() || resumed[0][0].empty() ? -1 : std::stoi(resumed[0][0]);
+  }
+
   void expect_like_undisturbed(const std::string& store) const {
     complete("undisturbed.db");
     const auto artefacts = ask(store, kArtefacts);
@@ -117,37 +189,27 @@ class Training : public ::testing::Test {
   const ScratchFolder folder_;
 };
 
-// kill -9 of the worker, then of the supervisor, both in the middle of the fit.
 TEST_F(Training, AFitKilledInTheMiddleEndsBitEqual) {
   folder_.write("study.toml", learner_study());
-  for (const bool supervisor : {false, true}) {
-    RunningProgram program(seedbed_program(), arguments("a.db"), folder_.path());
-    std::vector<pid_t> workers;
-    for (int tries = 0; tries < 3000 && !program.is_over() && !(has_resume_point("a.db") && !workers.empty());
-         ++tries) {
-      std::this_thread::sleep_for(milliseconds(10));
-      workers = children_of(program.pid());
-    }
-    ASSERT_FALSE(program.is_over()) << "the fit was over before it could be killed";
-    std::this_thread::sleep_for(milliseconds(supervisor ? 900 : 300));
-    if (supervisor) {
-      program.signal(SIGKILL);
-    } else {
-      ::kill(workers.front(), SIGKILL);
-    }
-    EXPECT_NE(program.wait().status, 0);
-    for (int tries = 0; tries < 200 && ::kill(workers.front(), 0) == 0; ++tries)
-      std::this_thread::sleep_for(milliseconds(20));
-  }
+  kill_fit_twice("a.db");
   complete("a.db");
-  const auto resumed =
-      ask("a.db",
-          "SELECT json_extract(facts_json, '$.resumed_from_step') FROM attempts a JOIN stages s ON s.id = a.stage_id "
-          "WHERE s.type = 'fit' AND a.state = 'done'");
-  ASSERT_EQ(resumed.size(), 1u);
-  EXPECT_GE(std::stoi(resumed[0][0]), 4);
-  EXPECT_FALSE(has_resume_point("a.db"));
+  EXPECT_GE(step_resumed_from("a.db"), 4);
   expect_like_undisturbed("a.db");
+}
+
+TEST_F(Training, AFitThatCorrectsItsLabelsEndsBitEqualToo) {
+  folder_.write("study.toml", correcting_study());
+  kill_fit_twice("a.db");
+  complete("a.db");
+  EXPECT_GE(step_resumed_from("a.db"), 72) << "labels are corrected from step 60 on, the end of the tenth epoch";
+  expect_like_undisturbed("a.db");
+  // Labels were changed, or the stores would not matter.
+  complete("kept.db", {"--set", "segmenter.strategy.correction_confidence=1.0"});
+  const std::string losses =
+      "SELECT printf('%.17g', p.y) FROM curve_points p JOIN curves c ON c.id = p.curve_id "
+      "WHERE c.name = 'loss.cross_entropy' ORDER BY p.position";
+  EXPECT_FALSE(ask("a.db", losses).empty());
+  EXPECT_NE(ask("a.db", losses), ask("kept.db", losses));
 }
 
 TEST_F(Training, ASlotIsInTheKeyAndInTheRow) {

@@ -21,14 +21,42 @@ const std::string kArtefacts =
     "SELECT s.key, f.name, f.digest FROM artefacts f JOIN attempts a ON a.id = f.attempt_id "
     "JOIN stages s ON s.id = a.stage_id ORDER BY 1, 2";
 
+nlohmann::ordered_json run_in(const ScratchFolder& folder, const std::string& store, std::vector<std::string> flags) {
+  std::vector<std::string> arguments{"run", "study.toml", "--store", store};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  return seedbed_json(arguments, folder.path());
+}
+
+/// The whole study, run once by one worker into `a.db`.
+struct CompleteRun {
+  CompleteRun() {
+    folder.write("study.toml", small_study());
+    summary = run_in(folder, "a.db", {"--workers", "1"});
+  }
+
+  const ScratchFolder folder;
+  nlohmann::ordered_json summary;
+};
+
 class StudyRun : public ::testing::Test {
  protected:
   StudyRun() { folder_.write("study.toml", small_study()); }
 
-  nlohmann::ordered_json run(const std::string& store, std::vector<std::string> flags = {}, int status = 0) const {
-    std::vector<std::string> arguments{"run", "study.toml", "--store", store};
-    arguments.insert(arguments.end(), flags.begin(), flags.end());
-    return seedbed_json(arguments, folder_.path(), status);
+  /// For tests that only read what came out.
+  static const CompleteRun& complete() {
+    static const CompleteRun run;
+    return run;
+  }
+  static fs::path complete_store() { return complete().folder.path() / "a.db"; }
+
+  /// For tests that write: the store of the complete run in a folder of their own.
+  void copy_complete_store() const {
+    fs::copy(complete().folder.path(), folder_.path(),
+             fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  }
+
+  nlohmann::ordered_json run(const std::string& store, std::vector<std::string> flags = {}) const {
+    return run_in(folder_, store, std::move(flags));
   }
 
   fs::path store(const std::string& name) const { return folder_.path() / name; }
@@ -37,29 +65,28 @@ class StudyRun : public ::testing::Test {
 };
 
 TEST_F(StudyRun, FillsTheStoreAndASecondRunStartsNoWorker) {
-  const auto first = run("a.db");
-  EXPECT_GT(first.at("done").get<int>(), 20);
-  EXPECT_TRUE(first.at("failures").empty());
-  const auto second = run("a.db");
+  EXPECT_GT(complete().summary.at("done").get<int>(), 20);
+  EXPECT_TRUE(complete().summary.at("failures").empty());
+  const auto second = run_in(complete().folder, "a.db", {});
   EXPECT_EQ(second.at("done"), 0);
   EXPECT_EQ(second.at("workers_started"), 0);
   EXPECT_GT(second.at("reused").get<int>(), 0);
 }
 
 TEST_F(StudyRun, EveryTargetOfEveryCellHasItsNumbers) {
-  run("a.db");
   std::set<std::string> targets;
   for (const auto& row :
-       sql(store("a.db"), "SELECT DISTINCT target FROM metrics WHERE name IN ('miou_union', 'map_macro')")) {
+       sql(complete_store(), "SELECT DISTINCT target FROM metrics WHERE name IN ('miou_union', 'map_macro')")) {
     targets.insert(row[0]);
   }
   for (const char* target : {"image_labels", "seeds", "pseudo_labels"}) EXPECT_TRUE(targets.contains(target)) << target;
-  EXPECT_EQ(sql(store("a.db"), "SELECT count(*) FROM cells")[0][0], "4");
-  EXPECT_EQ(sql(store("a.db"), "SELECT count(*) FROM metrics WHERE value < 0 OR value > 1 AND name LIKE 'miou%'")[0][0],
-            "0");
+  EXPECT_EQ(sql(complete_store(), "SELECT count(*) FROM cells")[0][0], "4");
+  EXPECT_EQ(
+      sql(complete_store(), "SELECT count(*) FROM metrics WHERE value < 0 OR value > 1 AND name LIKE 'miou%'")[0][0],
+      "0");
   // Masks are opened for choosing and scoring, never for training.
-  EXPECT_EQ(sql(store("a.db"), "SELECT count(*) FROM ledger WHERE kind = 'masks' AND purpose = 'train'")[0][0], "0");
-  EXPECT_NE(sql(store("a.db"), "SELECT count(*) FROM ledger WHERE kind = 'masks' AND purpose = 'score'")[0][0], "0");
+  EXPECT_EQ(sql(complete_store(), "SELECT count(*) FROM ledger WHERE kind = 'masks' AND purpose = 'train'")[0][0], "0");
+  EXPECT_NE(sql(complete_store(), "SELECT count(*) FROM ledger WHERE kind = 'masks' AND purpose = 'score'")[0][0], "0");
 }
 
 TEST_F(StudyRun, TheClassifierIsAskedWhetherItGoesByItsSeeds) {
@@ -67,6 +94,7 @@ TEST_F(StudyRun, TheClassifierIsAskedWhetherItGoesByItsSeeds) {
       "--set", "study.random_seeds=[0]",
       "--set", "score.roles=[\"measure\"]",
       "--set", "score.metrics=[\"insertion_8_blur_probability\", \"deletion_8_grey_logit\"]"};
+  copy_complete_store();
   EXPECT_TRUE(run("a.db", flags).at("failures").empty());
   const auto rows = sql(store("a.db"),
                         "SELECT DISTINCT target, metric, unit, n FROM v_seed_means WHERE class_name = '' AND "
@@ -88,24 +116,24 @@ TEST_F(StudyRun, TheClassifierIsAskedWhetherItGoesByItsSeeds) {
 }
 
 TEST_F(StudyRun, OneWorkerAndTwoGiveEqualMetricsAndArtefacts) {
-  run("one.db", {"--threads", "1", "--workers", "1"});
-  run("two.db", {"--threads", "1", "--workers", "2"});
-  EXPECT_EQ(sql(store("one.db"), kMetrics), sql(store("two.db"), kMetrics));
-  const auto artefacts = sql(store("one.db"), kArtefacts);
+  EXPECT_EQ(run("two.db", {"--workers", "2"}).at("workers_started"), 2);
+  EXPECT_EQ(complete().summary.at("workers_started"), 1);
+  EXPECT_EQ(sql(complete_store(), kMetrics), sql(store("two.db"), kMetrics));
+  const auto artefacts = sql(complete_store(), kArtefacts);
   EXPECT_FALSE(artefacts.empty());
   EXPECT_EQ(artefacts, sql(store("two.db"), kArtefacts));
 }
 
 TEST_F(StudyRun, FewImagesAreMarkedAndNeverMixedWithAllOfThem) {
-  run("a.db", {"--images", "10"});
-  run("a.db");
+  copy_complete_store();
+  EXPECT_GT(run("a.db", {"--images", "10"}).at("done").get<int>(), 20) << "nothing of the complete run is taken for it";
   EXPECT_EQ(sql(store("a.db"), "SELECT DISTINCT images_limit FROM studies ORDER BY 1").size(), 2u);
   const auto table = seedbed({"results", "table", "--store", "a.db"}, folder_.path());
   EXPECT_EQ(table.status, 0) << table.err;
 }
 
 TEST_F(StudyRun, ALostArtefactIsMadeAgainWhenSomethingNeedsIt) {
-  run("a.db");
+  copy_complete_store();
   fs::remove_all(store("a.db.artefacts"));
   // Nothing needs the artefacts while the scores stand.
   EXPECT_EQ(run("a.db").at("done"), 0);
@@ -141,18 +169,16 @@ TEST_F(StudyRun, LabelsAreExportedAsPngFiles) {
 }
 
 TEST_F(StudyRun, AnAttemptHasALogAndTheStoreIsOneFile) {
-  run("a.db");
-  for (const auto& row : sql(store("a.db"), "SELECT DISTINCT log_file FROM attempts")) {
-    EXPECT_TRUE(fs::exists(row[0])) << row[0];
-  }
-  EXPECT_FALSE(fs::exists(store("a.db-wal")));
-  EXPECT_TRUE(fs::is_empty(store("a.db.inbox")));
+  const auto logs = sql(complete_store(), "SELECT DISTINCT log_file FROM attempts");
+  EXPECT_FALSE(logs.empty());
+  for (const auto& row : logs) EXPECT_TRUE(fs::exists(row[0])) << row[0];
+  EXPECT_FALSE(fs::exists(complete_store().string() + "-wal"));
+  EXPECT_TRUE(fs::is_empty(complete_store().string() + ".inbox"));
 }
 
 TEST_F(StudyRun, TheTableComesInEveryFormat) {
-  run("a.db");
   for (const char* format : {"text", "markdown", "csv", "latex", "json"}) {
-    const auto table = seedbed({"results", "table", "--store", "a.db", "--format", format}, folder_.path());
+    const auto table = seedbed({"results", "table", "--store", complete_store(), "--format", format}, folder_.path());
     EXPECT_EQ(table.status, 0) << format << table.err;
     EXPECT_NE(table.out.find("pamr"), std::string::npos) << format << table.out;
   }

@@ -63,6 +63,20 @@ class Kill : public ::testing::Test {
     EXPECT_EQ(sql(folder_.path() / store, kMetrics), sql(folder_.path() / "undisturbed.db", kMetrics));
   }
 
+  // Waits until a worker computes: what it is at lies beside its log.
+  bool begins_to_compute() const {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (std::chrono::steady_clock::now() < deadline) {
+      std::error_code vanished;
+      for (fs::recursive_directory_iterator entry(folder_.path(), vanished), end; !vanished && entry != end;
+           entry.increment(vanished)) {
+        if (entry->path().extension() == ".working") return true;
+      }
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+    return false;
+  }
+
   const ScratchFolder folder_;
 };
 
@@ -91,13 +105,9 @@ TEST_F(Kill, ASupervisorKilledAtAnyMomentLosesNothingThatWasFinished) {
 
 TEST_F(Kill, AKilledWorkerCostsItsStagesAndTheNextRunCompletes) {
   RunningProgram program(seedbed_program(), arguments("a.db"), folder_.path());
-  std::vector<pid_t> workers;
-  for (int tries = 0; tries < 500 && workers.empty(); ++tries) {
-    std::this_thread::sleep_for(milliseconds(10));
-    workers = children_of(program.pid());
-  }
+  ASSERT_TRUE(begins_to_compute()) << "no worker began";
+  const std::vector<pid_t> workers = children_of(program.pid());
   ASSERT_FALSE(workers.empty());
-  std::this_thread::sleep_for(milliseconds(600));
   ::kill(workers.front(), SIGKILL);
   const ProgramEnd end = program.wait();
   EXPECT_EQ(end.status, 3) << end.out << end.err;

@@ -4,18 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "program_run.hpp"
+#include "small_study.hpp"
 
 namespace seedbed::testing {
 namespace {
 
-const std::string kStudy = R"(schema = 1
-[execution]
-threads = 1
-[dataset]
-kind = "scenes"
-height_px = 48
-width_px = 48
-roles = { train = "0..8", test = "8..12" }
+const std::string kStudy = on_small_scenes("train = \"0..8\", test = \"8..12\"") + R"(
 [backbone]
 method = "small_cnn"
 width = 8

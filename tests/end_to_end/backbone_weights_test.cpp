@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "program_run.hpp"
+#include "small_study.hpp"
 
 namespace seedbed::testing {
 namespace {
@@ -50,19 +51,10 @@ void write_weights(const std::filesystem::path& path, const Shapes& shapes) {
   file.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(end));
 }
 
-const char* const kStudy = R"(schema = 1
+const std::string kStudy = on_small_scenes("train = \"0..8\", measure = \"0..4\"") + R"(
 [study]
 name = "weights"
 random_seeds = [0]
-
-[execution]
-threads = 1
-
-[dataset]
-kind = "scenes"
-height_px = 48
-width_px = 48
-roles = { train = "0..8", measure = "0..4" }
 
 [backbone]
 method = "squeezenet"

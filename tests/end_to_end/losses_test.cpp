@@ -7,23 +7,15 @@
 #include <gtest/gtest.h>
 
 #include "program_run.hpp"
+#include "small_study.hpp"
 
 namespace seedbed::testing {
 namespace {
 
 std::string losses_study() {
-  return R"(schema = 1
+  return on_small_scenes("train = \"0..24\", test = \"30..36\"") + R"(
 [study]
 name = "losses"
-
-[execution]
-threads = 1
-
-[dataset]
-kind = "scenes"
-height_px = 48
-width_px = 48
-roles = { train = "0..24", test = "30..36" }
 
 [backbone]
 method = "small_cnn"

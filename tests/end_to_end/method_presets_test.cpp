@@ -5,19 +5,13 @@
 #include <gtest/gtest.h>
 
 #include "program_run.hpp"
+#include "small_study.hpp"
 
 namespace seedbed::testing {
 namespace {
 
 // Cells of two pixels everywhere, so that the published radii fit into images of 48.
-const std::string kScenes = R"(schema = 1
-[execution]
-threads = 1
-[dataset]
-kind = "scenes"
-height_px = 48
-width_px = 48
-roles = { train = "0..8", test = "8..10" }
+const std::string kScenes = on_small_scenes("train = \"0..8\", test = \"8..10\"") + R"(
 [backbone]
 method = "small_cnn"
 width = 8

@@ -4,21 +4,25 @@
 
 namespace seedbed::testing {
 
-/// A study of every stage type that takes a few seconds: two grid points, two random seeds, 48 px scenes.
-inline std::string small_study() {
+/// How a small study begins: one thread, scenes of 48 px. `roles` is what stands between the braces.
+inline std::string on_small_scenes(const std::string& roles) {
   return R"(schema = 1
-[study]
-name = "small"
-random_seeds = [0, 1]
-
 [execution]
 threads = 1
-
 [dataset]
 kind = "scenes"
 height_px = 48
 width_px = 48
-roles = { train = "0..24", measure = "0..12", select = "24..30", test = "30..42" }
+roles = { )" +
+         roles + " }\n";
+}
+
+/// A study of every stage type that takes a few seconds: two grid points, two random seeds, 48 px scenes.
+inline std::string small_study() {
+  return on_small_scenes("train = \"0..24\", measure = \"0..12\", select = \"24..30\", test = \"30..42\"") + R"(
+[study]
+name = "small"
+random_seeds = [0, 1]
 
 [backbone]
 method = "small_cnn"

@@ -31,16 +31,9 @@ const std::string kLedger =
 
 // One fit that holds all that a fit can hold: teacher, two optimisers, map stores, a slot, epoch ends, a best state.
 std::string learner_study() {
-  return R"(schema = 1
+  return on_small_scenes("train = \"0..24\", measure = \"0..6\", select = \"24..30\"") + R"(
 [study]
 name = "learner"
-[execution]
-threads = 1
-[dataset]
-kind = "scenes"
-height_px = 48
-width_px = 48
-roles = { train = "0..24", measure = "0..6", select = "24..30" }
 [backbone]
 method = "small_cnn"
 width = 8
@@ -69,16 +62,9 @@ roles = ["measure"]
 // Labels that change while a segmenter learns: they lie in the fit's stores, and so do the courses that they change by.
 // Nothing is sure enough to change a label at a confidence of 1.
 std::string correcting_study() {
-  return R"(schema = 1
+  return on_small_scenes("train = \"0..24\", test = \"24..30\"") + R"(
 [study]
 name = "correcting"
-[execution]
-threads = 1
-[dataset]
-kind = "scenes"
-height_px = 48
-width_px = 48
-roles = { train = "0..24", test = "24..30" }
 [backbone]
 method = "small_cnn"
 width = 8
@@ -304,14 +290,7 @@ TEST_F(Training, ABrokenImageFailsTheFitUnlessItIsSkipped) {
 // Seeds stream to their own scores and, through a refiner that fails for a while, to those of the pseudo labels.
 TEST_F(Training, WhatAFailedMemberTakesDownIsSkippedAndRepeated) {
   const fs::path obstacle = folder_.write("obstacle", "");
-  folder_.write("study.toml", R"(schema = 1
-[execution]
-threads = 1
-[dataset]
-kind = "scenes"
-height_px = 48
-width_px = 48
-roles = { train = "0..8", test = "0..4" }
+  folder_.write("study.toml", on_small_scenes("train = \"0..8\", test = \"0..4\"") + R"(
 [backbone]
 method = "small_cnn"
 width = 8
@@ -365,14 +344,7 @@ roles = ["test"]
 
 // Seeds of 12 images stream to two scores and a refiner that crashes at the ninth.
 TEST_F(Training, ACrashInAStreamKeepsWhatWasFinishedAndNamesWhatIsLost) {
-  folder_.write("study.toml", R"(schema = 1
-[execution]
-threads = 1
-[dataset]
-kind = "scenes"
-height_px = 48
-width_px = 48
-roles = { train = "0..12", measure = "0..4", test = "0..12" }
+  folder_.write("study.toml", on_small_scenes("train = \"0..12\", measure = \"0..4\", test = \"0..12\"") + R"(
 [backbone]
 method = "small_cnn"
 width = 8

@@ -50,10 +50,12 @@ std::optional<DrawnPlane> Dataset::draw_mask(std::string_view) const { return st
 
 std::optional<DrawnPlane> Dataset::draw_instances(std::string_view) const { return std::nullopt; }
 
-std::vector<Box> Dataset::boxes(std::string_view) const {
-  throw UserError("dataset.kind", "This kind of data set has no boxes: `" + kind() + "`.",
-                  "`coco` and `scenes` have, and `voc` with `annotations`.");
+UserError no_boxes(const std::string& kind) {
+  return {"dataset.kind", "This kind of data set has no boxes: `" + kind + "`.",
+          "`coco` and `scenes` have, and `voc` with `annotations`."};
 }
+
+std::vector<Box> Dataset::boxes(std::string_view) const { throw no_boxes(kind()); }
 
 std::vector<SideInput> Dataset::side_inputs() const {
   if (kind() == "scenes") return {{"saliency", SideKind::grey}, {"boxes", SideKind::labels}};

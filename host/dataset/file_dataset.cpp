@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "dataset/dataset_kinds.hpp"
 #include "dataset/voc_annotation.hpp"
 #include "digest/sha256.hpp"
 #include "seedbed/error.hpp"
@@ -51,8 +52,7 @@ std::filesystem::path FileDataset::box_file(std::string_view image_id) const {
   if (parts_.kind == "voc")
     throw UserError("dataset.annotations", "The data set has no boxes: no folder of annotations is named.",
                     "`annotations`, a folder of PASCAL VOC's XML files.");
-  throw UserError("dataset.kind", "This kind of data set has no boxes: `" + parts_.kind + "`.",
-                  "`coco` and `scenes` have, and `voc` with `annotations`.");
+  throw no_boxes(parts_.kind);
 }
 
 // The file counts pixels from 1 and includes both corners; a box here begins at the left edge of its first pixel.

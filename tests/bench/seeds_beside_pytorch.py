@@ -11,11 +11,9 @@ it. Training: one step of IRN's recipe on one batch (gradients from layer3 on, s
 `differs` is how far the sides' results lie apart.
 """
 import argparse
-import json
 import math
 import pathlib
 import statistics
-import subprocess
 import tempfile
 import time
 
@@ -26,6 +24,8 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
+
+from pairs import Side
 
 CLASSES = 20
 RATE = 1e-3  # the weights are random: the recipes' rates would diverge
@@ -137,16 +137,9 @@ def timed(function, *arguments):
     return {"seconds": time.perf_counter() - start, "value": value}
 
 
-class OurSide:
-    def __init__(self, build, weights, long_side, threads):
-        rule = f"long_side:{long_side}" if long_side else "native"
-        plugins = build / "lib" / "seedbed" / "plugins"
-        self.process = subprocess.Popen([build / "bench" / "seeds_steps", plugins, weights, rule, str(threads)],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def ask(self, command):
-        print(command, file=self.process.stdin, flush=True)
-        return json.loads(self.process.stdout.readline())
+def our_side(build, weights, long_side, threads):
+    rule = f"long_side:{long_side}" if long_side else "native"
+    return Side([build / "bench/seeds_steps", build / "lib/seedbed/plugins", weights, rule, threads])
 
 
 def compare_training(command, name, ours_side, net, optimiser, images, labels, steps):
@@ -187,7 +180,7 @@ def main():
         weights = pathlib.Path(folder) / "weights.safetensors"
         state = {name: value.detach().contiguous() for name, value in {**net.state(), **drs.state()}.items()}
         save_file({**state, "images": images, "labels": labels}, weights)
-        ours_side = OurSide(arguments.build, weights, arguments.long_side, arguments.threads)
+        ours_side = our_side(arguments.build, weights, arguments.long_side, arguments.threads)
         print(f"{'':28}{'n':>6}{'ours':>10}{'theirs':>10}{'total':>8}{'median':>8}{'10 %':>8}{'differs':>12}")
         files = sorted(arguments.images.glob("*.jpg"))[:arguments.count]
         net.eval()

@@ -21,6 +21,8 @@ import time
 import torch
 from safetensors.torch import load_file, save_file
 
+from pairs import Side
+
 
 def convolutional():  # shapes of ResNet-50: 102 MB
     tensors = {"conv1.weight": torch.randn(64, 3, 7, 7)}
@@ -107,19 +109,10 @@ def serve():  # the other side of --peak: one load in a process of its own
     print(json.dumps({"growth_mb": load(file, {})["peak_mb"] - before}))
 
 
-class OurSide:
-    def __init__(self, program):
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def load(self, file):
-        print(file, file=self.process.stdin, flush=True)
-        return json.loads(self.process.stdout.readline())
-
-
 def our_growth(program, tiny, file):
-    side = OurSide(program)
-    before = side.load(tiny)["peak_mb"]
-    return side.load(file)["peak_mb"] - before
+    side = Side([program])
+    before = side.ask(tiny)["peak_mb"]
+    return side.ask(file)["peak_mb"] - before
 
 
 def their_growth(file):
@@ -129,16 +122,16 @@ def their_growth(file):
 def compare(program, folder, pairs):
     tiny = folder / "tiny.pth"
     torch.save({"a": torch.zeros(1)}, tiny)
-    side, parameters = OurSide(program), {}
+    side, parameters = Side([program]), {}
     print(f"{'file':34}{'MB':>6}{'read: ours':>12}{'theirs':>9}{'filled: ours':>14}{'theirs':>9}{'ratio':>7}"
           f"{'peak: ours':>12}{'theirs':>8}")
     for file in sorted(folder.iterdir()):
         if file == tiny:
             continue
-        side.load(file), load(file, parameters)  # makes the parameters, fills the page cache
+        side.ask(file), load(file, parameters)  # makes the parameters, fills the page cache
         ours, theirs = [], []
         for _ in range(pairs):
-            ours.append(side.load(file))
+            ours.append(side.ask(file))
             theirs.append(load(file, parameters))
         median = lambda rows, key: statistics.median(row[key] for row in rows)
         ratio = statistics.median(b["filled"] / a["filled"] for a, b in zip(ours, theirs))

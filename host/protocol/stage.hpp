@@ -73,7 +73,7 @@ struct StageSpec {
   StageType type = StageType::map;
   std::string operation;  ///< what of the type: fit "seed_generator" | "refiner" | "segmenter";
                           ///< map "seeds" | "refine" | "label" | "agree" | "predict"; choose "threshold";
-                          ///< score "sweep" | "labels" | "classification" | "instances"
+                          ///< score "sweep" | "labels" | "maps" | "causal" | "classification" | "instances"
   std::string node;       ///< node's name in the study: "seeds", "crf", "pseudo_labels", "segmenter" ...
   std::string role;       ///< of the images
   std::vector<std::string> image_ids;
